@@ -1,0 +1,1 @@
+"""Tillflow: two sources of sales, one set of books, run by Apache Airflow."""

@@ -1,0 +1,1 @@
+"""Where Tillflow touches Airflow: connections, defaults, mail transport, alerts."""

@@ -1,0 +1,52 @@
+"""The words that are stored: kinds, verdicts, states. A changed value is a migration."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a file holds."""
+
+    OFFLINE_SALES = "offline_sales"
+    EQUIPMENT_SYNC = "equipment_sync"
+    PORTAL_DATA = "portal_data"
+
+
+class Verdict(StrEnum):
+    """What became of a row; the balance adds them up."""
+
+    SALE = "sale"
+    EXCEPTION = "exception"
+    DUPLICATE = "duplicate"
+    NOT_BILLABLE = "not_billable"
+    REJECTED = "rejected"
+
+
+class ImportStatus(StrEnum):
+    """The status of an import as an operator sees it; always derived from its rows."""
+
+    PROCESSING = "processing"
+    REQUIRES_ACTION = "requires action"
+    COMPLETED = "completed"
+    REJECTED = "rejected"
+
+
+class Capability(StrEnum):
+    """What an operator may do (domain 2.5)."""
+
+    OFFLINE_SALES_UPLOAD = "offline_sales_upload"
+    OFFLINE_SALES_ADMIN = "offline_sales_admin"
+    PROVIDER = "provider"
+    CUSTOMER_USER = "customer_user"
+    AUDITOR = "auditor"
+
+
+class PaymentType(StrEnum):
+    """How an offline sale is paid."""
+
+    CASH = "CASH"
+    CARD = "CC"
+    CHEQUE = "CHQ"
+    MONEY_ORDER = "MO"
+    BANK_DRAFT = "BD"

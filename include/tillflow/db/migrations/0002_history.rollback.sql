@@ -1,0 +1,2 @@
+drop table history.event;
+drop function history.refuse_change();

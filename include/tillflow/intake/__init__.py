@@ -1,0 +1,1 @@
+"""Files as they arrive: read, sanitised, archived, gated by Great Expectations, balanced."""

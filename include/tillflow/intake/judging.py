@@ -1,0 +1,106 @@
+"""Run the judge over the archived rows of an import, inside the engine; PostgreSQL gives keys and portal data."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+
+from tillflow.db import bulk
+from tillflow.db.connection import Connection
+from tillflow.db.queries import beside, texts_beside
+from tillflow.intake.judge import ImportRow, Judge
+from tillflow.money import EXPONENTS
+
+_SQL: Final = beside(__file__, "book.sql")
+_ROWS: Final = texts_beside(__file__, "rows.duckdb.sql")
+_PARSERS: Final = texts_beside(__file__, "parse.duckdb.sql")
+#: a machine's clock may run this much ahead of ours (domain 3.2)
+_CLOCK_TOLERANCE: Final = timedelta(minutes=10)
+_RECORDED: Final = pa.schema([("stream_id", pa.int32()), ("seq", pa.int64()), ("content_hash", pa.int64())])
+
+
+def judge_rows(
+    conn: Connection, engine: duckdb.DuckDBPyConnection, judge: Judge, row: ImportRow, archive: Path
+) -> None:
+    """Leave the engine with `judged` (a table) and `verdicts` (a view): one row per row of the import.
+
+    Locks the streams of the rows, so that two imports of the same machine follow each other.
+    """
+    _define(engine, judge, row, archive)
+    judge.define(conn, engine, row)
+    engine.execute(judge.queries["create_parsed"])
+    _lock_streams(conn, engine, judge)
+    judge.load_portal(conn, engine, row)
+    for name in ("create_repeated", "create_facts", "create_judged"):
+        engine.execute(judge.queries[name].replace("{facts_mask}", judge.catalogue.mask("facts")))
+    _compare_with_the_books(conn, engine)
+    engine.execute(judge.queries["create_verdicts"].replace("{standing_mask}", judge.catalogue.mask("standing")))
+
+
+def set_variables(engine: duckdb.DuckDBPyConnection, variables: dict[str, Any]) -> None:
+    """Set what the queries read with `getvariable`: a view takes no parameters."""
+    for name, value in variables.items():
+        engine.execute(f"set variable {name} = $1", [value])
+
+
+def _define(engine: duckdb.DuckDBPyConnection, judge: Judge, row: ImportRow, archive: Path) -> None:
+    first_row = int(row.reading["first_row"])
+    blank_rows = list(row.reading.get("blank_rows", ()))
+    catalogue = judge.catalogue
+    set_variables(
+        engine,
+        {
+            "archive": str(archive),
+            "first_row": first_row,
+            # the k-th blank row stands behind this many rows of data
+            "blank_behind": [blank - first_row - k for k, blank in enumerate(blank_rows)],
+            "now": row.received_at,
+            "now_us": round(row.received_at.timestamp() * 1_000_000),
+            "latest_vend": row.received_at + _CLOCK_TOLERANCE,
+            "rule_codes": [rule.code for rule in catalogue.rules],
+            "critical": catalogue.critical_bits,
+            "unreadable": catalogue.bits(judge.unreadable) if judge.unreadable else 0,
+        },
+    )
+    engine.register(
+        "currencies", pa.table({"code": list(EXPONENTS), "exponent": pa.array(EXPONENTS.values(), pa.int32())})
+    )
+    engine.execute(_PARSERS["create_parsers"])
+    engine.execute(_ROWS["create_archived"])
+    engine.execute(_ROWS["create_reason_macro"])
+
+
+def _lock_streams(conn: Connection, engine: duckdb.DuckDBPyConnection, judge: Judge) -> None:
+    seen = engine.sql(judge.queries["streams_seen"]).to_arrow_table()
+    names: dict[str, Any] = {
+        "kind": judge.kind.value,
+        "owners": seen["owner"].to_pylist(),
+        "parts": seen["part"].to_pylist(),
+    }
+    _SQL.add_streams(conn, **names)
+    locked = list(_SQL.lock_streams(conn, **names))
+    owners, parts, ids, marks = zip(*locked, strict=True) if locked else ((), (), (), ())
+    streams = {
+        "owner": pa.array(owners, pa.string()),
+        "part": pa.array(parts, pa.string()),
+        "stream_id": pa.array(ids, pa.int32()),
+        "high_water": pa.array(marks, pa.int64()),
+    }
+    engine.register("streams", pa.table(streams))
+
+
+def _compare_with_the_books(conn: Connection, engine: duckdb.DuckDBPyConnection) -> None:
+    """Only rows that might have been seen before are looked up; most files hold none."""
+    recorded = _RECORDED.empty_table()
+    suspects = engine.sql(_ROWS["suspects"]).to_arrow_table()
+    if suspects.num_rows:
+        _SQL.create_suspect_table(conn)
+        bulk.write(conn, "suspect", suspects.to_reader())
+        _SQL.analyze_suspects(conn)
+        recorded = bulk.read(conn, _SQL.recorded.sql, _RECORDED)
+    engine.register("recorded", recorded)
+    engine.execute(_ROWS["create_standing"])

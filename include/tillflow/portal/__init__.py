@@ -1,0 +1,1 @@
+"""What operators maintain: channels, lotteries, customers, machines, planograms, users, grants."""

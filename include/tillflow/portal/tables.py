@@ -1,0 +1,234 @@
+"""The tables of portal data: their columns as a file has them, in the order in which they load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from tillflow.codes import Capability
+from tillflow.portal import cells
+from tillflow.portal.cells import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. An optional one may be blank (its default) or missing from the header."""
+
+    name: str
+    kind: Kind
+    optional: bool = False
+    default: object = None
+    #: False: a message never repeats the value
+    shown: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One file, and the named queries that load it, in order: `<step>_<table>` in `sql`, or shared ones.
+
+    `checks` find errors and say what is to change; `writes` change it, where there was no error.
+    """
+
+    name: str
+    sql: str
+    columns: tuple[Column, ...]
+    checks: tuple[str, ...]
+    writes: tuple[str, ...] = ("write",)
+
+    @property
+    def holds_secrets(self) -> bool:
+        """True where a cell that slipped a column may be a PIN: such a file is never quoted."""
+        return any(column.kind is cells.PIN for column in self.columns)
+
+
+_LOWER_KEY = cells.key("[a-z0-9_-]{1,40}", "a key of 1-40 lower-case letters, digits, - and _")
+_KEY = cells.key("[A-Za-z0-9_-]{1,40}", "a key of 1-40 letters, digits, - and _")
+_CODE = cells.text(40)
+_NAME = cells.text(200)
+
+#: a record stands for itself: a key occurs once in the file
+_KEYED = ("judge", "refuse_repeated_keys")
+#: a record is in force for a time: the periods of one owner do not overlap
+_PERIODS = ("arrive", "analyze_arriving", "meet", "refuse_periods", "set_aside")
+#: and an open one lasts until the next one begins
+_SUCCESSION = (*_PERIODS, "end_open_periods", "refuse_overlaps", "judge")
+
+TABLES: Final = (
+    Table(
+        "channels",
+        "lotteries.sql",
+        (
+            Column("channel", _LOWER_KEY),
+            Column("name", _NAME),
+            Column("zone", cells.ZONE),
+            Column("max_row_errors", cells.whole(0), optional=True),
+        ),
+        _KEYED,
+    ),
+    Table(
+        "lotteries",
+        "lotteries.sql",
+        (
+            Column("lottery", _CODE),
+            Column("name", _NAME),
+            Column("currency", cells.CURRENCY),
+            Column("address_format", cells.choice("standard", "international"), True, "standard"),
+            Column("address_required", cells.FLAG, True, False),
+            Column("active", cells.FLAG, True, True),
+        ),
+        ("check", *_KEYED),
+    ),
+    Table(
+        "draws",
+        "lotteries.sql",
+        (
+            Column("lottery", _CODE),
+            Column("draw_no", cells.whole(1)),
+            Column("opens_at", cells.INSTANT),
+            Column("closes_at", cells.INSTANT),
+        ),
+        ("check", *_KEYED),
+    ),
+    Table(
+        "draw_products",
+        "lotteries.sql",
+        (
+            Column("lottery", _CODE),
+            Column("draw_no", cells.whole(1)),
+            Column("product", _CODE),
+            Column("name", _NAME),
+            Column("price", cells.POSITIVE_AMOUNT),
+        ),
+        ("check", *_KEYED),
+    ),
+    Table(
+        "buyers",
+        "lotteries.sql",
+        (
+            Column("customer_id", cells.text(100), optional=True),
+            Column("email", cells.EMAIL_KEY, optional=True),
+            Column("first_name", _NAME),
+            Column("last_name", _NAME),
+        ),
+        ("check", *_KEYED),
+        ("write", "write_unnumbered"),
+    ),
+    Table(
+        "customers",
+        "places.sql",
+        (
+            Column("customer", _KEY),
+            Column("name", _NAME),
+            Column("zone", cells.ZONE),
+            Column("currency", cells.CURRENCY),
+            Column("billing_email", cells.EMAIL, optional=True),
+        ),
+        _KEYED,
+    ),
+    Table(
+        "sites",
+        "places.sql",
+        (
+            Column("site", _KEY),
+            Column("customer", _KEY),
+            Column("name", _NAME),
+            Column("zone", cells.ZONE),
+        ),
+        ("check", *_KEYED),
+    ),
+    Table(
+        "equipment",
+        "places.sql",
+        (
+            Column("equipment", _CODE),
+            Column("name", _NAME, True, ""),
+            Column("silent_after_hours", cells.whole(1), True, 48),
+        ),
+        _KEYED,
+    ),
+    Table(
+        "allocations",
+        "places.sql",
+        (
+            Column("equipment", _CODE),
+            Column("site", _KEY),
+            Column("valid_from", cells.DAY_OR_INSTANT),
+            Column("valid_to", cells.DAY_OR_INSTANT, optional=True),
+        ),
+        ("check", *_SUCCESSION),
+        ("extend", "add"),
+    ),
+    Table(
+        "products",
+        "planograms.sql",
+        (
+            Column("product", _CODE),
+            Column("name", _NAME),
+            Column("tax_rate", cells.PERCENT, True, 0),
+            Column("not_invoiced_from", cells.INSTANT, optional=True),
+        ),
+        _KEYED,
+    ),
+    Table(
+        "planograms",
+        "planograms.sql",
+        (
+            Column("equipment", _CODE),
+            Column("valid_from", cells.DAY_OR_INSTANT),
+            Column("valid_to", cells.DAY_OR_INSTANT, optional=True),
+            Column("selection", cells.text(20)),
+            Column("product", _CODE),
+            Column("price", cells.AMOUNT),
+            Column("currency", cells.CURRENCY),
+        ),
+        ("check", "date", "agree", *_SUCCESSION),
+        ("extend", "add", "clear", "fill"),
+    ),
+    Table(
+        "users",
+        "users.sql",
+        (
+            Column("customer", _KEY),
+            Column("user", _CODE),
+            Column("name", _NAME, shown=False),
+            Column("email", cells.EMAIL, optional=True, shown=False),
+            Column("role", _CODE, shown=False),
+            Column("card_no", cells.text(40), optional=True, shown=False),
+            Column("facility_id", cells.text(20), optional=True, shown=False),
+            Column("access_code", cells.text(40), optional=True, shown=False),
+            Column("pin", cells.PIN, optional=True, shown=False),
+        ),
+        ("check", *_KEYED, "set_aside", "identify"),
+        ("release", "write"),
+    ),
+    Table(
+        "access",
+        "users.sql",
+        (
+            Column("customer", _KEY),
+            Column("user", _CODE),
+            Column("equipment", _CODE),
+            Column("valid_from", cells.DAY_OR_INSTANT, optional=True),
+            Column("valid_to", cells.DAY_OR_INSTANT, optional=True),
+        ),
+        ("check", *_PERIODS, "refuse_overlaps", "judge"),
+        ("extend", "add"),
+    ),
+    Table(
+        "operators",
+        "users.sql",
+        (
+            Column("user_name", cells.text(200)),
+            Column("capability", cells.choice(*Capability)),
+            Column("channel", _LOWER_KEY, optional=True),
+            Column("customer", _KEY, optional=True),
+        ),
+        ("check", *_KEYED),
+    ),
+)
+BY_NAME: Final = {table.name: table for table in TABLES}
+
+
+def table_of(file_name: str) -> Table | None:
+    """`customers.csv`, in any case, or the bare name of a table -> the table."""
+    return BY_NAME.get(file_name.lower().removesuffix(".csv"))

@@ -1,0 +1,428 @@
+-- Who may vend, where and when; who of the operators may do what.
+
+-- name: check_users()!
+-- Which rows name no known customer, or only half of what identifies a user?
+insert into file_error (file, row_no, column_name, code, message, refers_to)
+select
+    'users',
+    s.row_no,
+    'customer',
+    'unknown_reference',
+    'there is no customer "' || s.customer || '"',
+    'customers'
+from staged_users as s
+where s.customer is not null and not exists (select from known_customers as k where k.key = s.customer);
+
+-- name: judge_users(absent)!
+-- What does each row make of its user? A card without facility has the facility '', which is not 0. A
+-- PIN cannot be read back, so a blank one beside an access code leaves the PIN as it is.
+insert into change (file, row_no, key, before, after)
+with merged as (
+    select
+        s.row_no,
+        s.customer,
+        s."user",
+        u.record as before,
+        pg_temp.merged(u.record, to_jsonb(s), :absent) as after
+    from staged_users as s
+    left join (
+        select
+            c.key as customer,
+            u.key,
+            jsonb_build_object(
+                'customer', c.key, 'user', u.key, 'name', u.name, 'email', u.email, 'role', u.role,
+                'card_no', u.card_no, 'facility_id', u.facility_id, 'access_code', u.access_code,
+                'pin', u.pin_hash
+            ) as record
+        from portal.consumer as u
+        inner join portal.customer as c on c.id = u.customer_id
+    ) as u on u.customer = s.customer and u.key = s."user"
+    where s.customer is not null and s."user" is not null
+)
+
+select
+    'users',
+    row_no,
+    array[customer, "user"],
+    before,
+    after || jsonb_build_object(
+        'facility_id', case when after ->> 'card_no' is not null then coalesce(after ->> 'facility_id', '') end,
+        'pin', case
+            when after ->> 'access_code' is not null then coalesce(after ->> 'pin', before ->> 'pin')
+        end
+    )
+from merged;
+
+-- name: identify_users()!
+-- Whose card or access code is incomplete, or already somebody else's of the same customer?
+insert into file_error (file, row_no, column_name, code, message)
+with arriving as (
+    select
+        c.row_no,
+        c.after ->> 'customer' as customer,
+        c.after ->> 'user' as "user",
+        c.after ->> 'card_no' as card_no,
+        c.after ->> 'facility_id' as facility_id,
+        c.after ->> 'access_code' as access_code,
+        c.after ->> 'pin' as pin,
+        s.facility_id as given_facility,
+        s.pin as given_pin
+    from change as c
+    inner join staged_users as s on s.row_no = c.row_no
+    where c.file = 'users'
+),
+
+everyone as (
+    select
+        row_no,
+        customer,
+        "user",
+        card_no,
+        facility_id,
+        access_code,
+        pin
+    from arriving
+    union all
+    select
+        null,
+        c.key,
+        u.key,
+        u.card_no,
+        u.facility_id,
+        u.access_code,
+        u.pin_hash::text
+    from portal.consumer as u
+    inner join portal.customer as c on c.id = u.customer_id
+    where
+        c.key in (select customer from arriving)
+        and not exists (select from arriving as a where a.customer = c.key and a."user" = u.key)
+),
+
+cards as (
+    select
+        *,
+        first_value("user") over same as first_user,
+        row_number() over same as place
+    from everyone
+    where card_no is not null
+    window same as (partition by customer, card_no, facility_id order by row_no nulls first)
+),
+
+codes as (
+    select
+        *,
+        first_value("user") over same as first_user,
+        row_number() over same as place
+    from everyone
+    where access_code is not null and pin is not null
+    window same as (partition by customer, access_code, pin order by row_no nulls first)
+)
+
+select
+    'users',
+    row_no,
+    'card_no',
+    'missing_value',
+    'a facility_id is given without a card_no'
+from arriving
+where card_no is null and given_facility is not null
+union all
+select
+    'users',
+    row_no,
+    'access_code',
+    'missing_value',
+    'a PIN is given without an access_code'
+from arriving
+where access_code is null and given_pin is not null
+union all
+select
+    'users',
+    row_no,
+    'pin',
+    'missing_value',
+    'an access_code is given without a PIN, and none is stored'
+from arriving
+where access_code is not null and pin is null
+union all
+select
+    'users',
+    row_no,
+    'card_no',
+    'taken_value',
+    'the card ending in ' || right(card_no, least(4, length(card_no) / 2)) || ' with this facility_id is that of user "'
+    || first_user || '"'
+from cards
+where place > 1
+union all
+select
+    'users',
+    row_no,
+    'access_code',
+    'taken_value',
+    'the access code with this PIN is that of user "' || first_user || '"'
+from codes
+where place > 1;
+
+-- name: release_users()!
+-- Whose card or access code changes? They are given back first, so that two users can swap them.
+update portal.consumer as u
+set card_no = null, facility_id = null, access_code = null, pin_hash = null
+from change as c
+inner join portal.customer as m on m.key = c.before ->> 'customer'
+where
+    c.file = 'users' and u.customer_id = m.id and u.key = c.before ->> 'user'
+    and (
+        c.before ->> 'card_no', c.before ->> 'facility_id', c.before ->> 'access_code', c.before ->> 'pin'
+    ) is distinct from (
+        c.after ->> 'card_no', c.after ->> 'facility_id', c.after ->> 'access_code', c.after ->> 'pin'
+    );
+
+-- name: write_users()!
+-- Which users are new or changed?
+insert into portal.consumer (
+    customer_id, key, name, email, role, card_no, facility_id, access_code, pin_hash
+)
+select
+    m.id,
+    c.after ->> 'user',
+    c.after ->> 'name',
+    c.after ->> 'email',
+    c.after ->> 'role',
+    c.after ->> 'card_no',
+    c.after ->> 'facility_id',
+    c.after ->> 'access_code',
+    (c.after ->> 'pin')::uuid
+from change as c
+inner join portal.customer as m on m.key = c.after ->> 'customer'
+where c.file = 'users' and c.before is distinct from c.after
+on conflict (customer_id, key) do update
+set
+    name = excluded.name,
+    email = excluded.email,
+    role = excluded.role,
+    card_no = excluded.card_no,
+    facility_id = excluded.facility_id,
+    access_code = excluded.access_code,
+    pin_hash = excluded.pin_hash;
+
+-- name: check_access()!
+-- Which rows name an unknown customer, user or machine?
+insert into file_error (file, row_no, column_name, code, message, refers_to)
+select
+    'access',
+    s.row_no,
+    'customer',
+    'unknown_reference',
+    'there is no customer "' || s.customer || '"',
+    'customers'
+from staged_access as s
+where s.customer is not null and not exists (select from known_customers as k where k.key = s.customer)
+union all
+select
+    'access',
+    s.row_no,
+    'user',
+    'unknown_reference',
+    'customer "' || s.customer || '" has no user "' || s."user" || '"',
+    'users'
+from staged_access as s
+where
+    s."user" is not null
+    and exists (select from known_customers as k where k.key = s.customer)
+    and not exists (select from known_users as k where k.customer = s.customer and k."user" = s."user")
+union all
+select
+    'access',
+    s.row_no,
+    'equipment',
+    'unknown_reference',
+    'there is no equipment "' || s.equipment || '"',
+    'equipment'
+from staged_access as s
+where s.equipment is not null and not exists (select from known_equipment as k where k.asset_no = s.equipment);
+
+-- name: arrive_access()!
+-- From when to when may each user vend at each machine? A day is one of the customer's zone; an owner
+-- is the user and the machine in one number.
+insert into arriving (file, row_no, owner, starts, ends)
+select
+    'access',
+    s.row_no,
+    (u.id::bigint << 32) + e.id,
+    coalesce(pg_temp.instant(s.valid_from, c.zone), '-infinity'),
+    coalesce(pg_temp.instant(s.valid_to, c.zone), 'infinity')
+from staged_access as s
+inner join portal.customer as c on c.key = s.customer
+inner join portal.consumer as u on u.customer_id = c.id and u.key = s."user"
+inner join portal.equipment as e on e.asset_no = s.equipment
+where not exists (select from file_error as f where f.file = 'access' and f.row_no = s.row_no);
+
+-- name: meet_access(absent)!
+-- Which periods are stored of the same owners? Those with the same beginning are the same.
+insert into period (file, row_no, stored_id, owner, starts, ends, stored_ends)
+with stored as (
+    select
+        id,
+        (consumer_id::bigint << 32) + equipment_id as owner,
+        coalesce(lower(valid), '-infinity') as starts,
+        coalesce(upper(valid), 'infinity') as ends
+    from portal.access
+    where (consumer_id::bigint << 32) + equipment_id in (select owner from arriving where file = 'access')
+)
+
+select
+    'access',
+    a.row_no,
+    s.id,
+    owner,
+    starts,
+    case when a.row_no is null or (s.id is not null and 'valid_to' = any(:absent)) then s.ends else a.ends end,
+    s.ends
+from (select * from arriving where file = 'access') as a
+full join stored as s using (owner, starts);
+
+-- name: judge_access()!
+-- What does each row make of its access?
+insert into change (file, row_no, key, before, after)
+select
+    'access',
+    s.row_no,
+    array[s.customer, s."user", s.equipment, pg_temp.said(p.starts)],
+    case
+        when p.stored_id is not null then jsonb_build_object(
+            'customer', s.customer, 'user', s."user", 'equipment', s.equipment,
+            'valid_from', nullif(p.starts, '-infinity'), 'valid_to', nullif(p.stored_ends, 'infinity')
+        )
+    end,
+    jsonb_build_object(
+        'customer', s.customer, 'user', s."user", 'equipment', s.equipment,
+        'valid_from', nullif(p.starts, '-infinity'), 'valid_to', nullif(p.ends, 'infinity')
+    )
+from period as p
+inner join staged_access as s on s.row_no = p.row_no
+where p.file = 'access';
+
+-- name: extend_access()!
+-- Which stored access ends at another time? Beginnings never move, so this cannot overlap anything on
+-- the way.
+update portal.access as a
+set valid = tstzrange(nullif(p.starts, '-infinity'), nullif(p.ends, 'infinity'))
+from period as p
+where p.file = 'access' and p.stored_id = a.id and p.ends <> p.stored_ends;
+
+-- name: add_access()!
+-- Which access is new?
+insert into portal.access (consumer_id, equipment_id, valid)
+select
+    owner >> 32,
+    owner & 4294967295,
+    tstzrange(nullif(starts, '-infinity'), nullif(ends, 'infinity'))
+from period
+where file = 'access' and stored_id is null
+-- by machine, then user: the index that refuses overlaps fills half as fast in the order of users
+order by owner & 4294967295, owner >> 32;
+
+-- name: check_operators()!
+-- Which grants name what is unknown, or have another scope than their capability?
+insert into file_error (file, row_no, column_name, code, message, refers_to)
+with scoped as (
+    select
+        s.*,
+        s.capability in ('offline_sales_upload', 'offline_sales_admin') as is_of_channel,
+        s.capability = 'customer_user' as is_of_customer
+    from staged_operators as s
+    where not exists (select from file_error as f where f.file = 'operators' and f.row_no = s.row_no)
+)
+
+select
+    'operators',
+    row_no,
+    'channel',
+    'missing_value',
+    capability || ' is granted for a channel; give its key',
+    null
+from scoped
+where is_of_channel and channel is null
+union all
+select
+    'operators',
+    row_no,
+    'channel',
+    'bad_value',
+    capability || ' is not granted for a channel; leave it blank',
+    null
+from scoped
+where not is_of_channel and channel is not null
+union all
+select
+    'operators',
+    row_no,
+    'customer',
+    'missing_value',
+    capability || ' is granted for a customer; give its key',
+    null
+from scoped
+where is_of_customer and customer is null
+union all
+select
+    'operators',
+    row_no,
+    'customer',
+    'bad_value',
+    capability || ' is not granted for a customer; leave it blank',
+    null
+from scoped
+where not is_of_customer and customer is not null
+union all
+select
+    'operators',
+    s.row_no,
+    'channel',
+    'unknown_reference',
+    'there is no channel "' || s.channel || '"',
+    'channels'
+from staged_operators as s
+where s.channel is not null and not exists (select from known_channels as k where k.key = s.channel)
+union all
+select
+    'operators',
+    s.row_no,
+    'customer',
+    'unknown_reference',
+    'there is no customer "' || s.customer || '"',
+    'customers'
+from staged_operators as s
+where s.customer is not null and not exists (select from known_customers as k where k.key = s.customer);
+
+-- name: judge_operators()!
+-- Which grants are there already?
+insert into change (file, row_no, key, before, after)
+select
+    'operators',
+    s.row_no,
+    array_remove(array[s.user_name, s.capability, s.channel, s.customer], null),
+    case when o.id is not null then to_jsonb(s) - 'row_no' end,
+    to_jsonb(s) - 'row_no'
+from staged_operators as s
+left join portal.channel as c on c.key = s.channel
+left join portal.customer as m on m.key = s.customer
+left join portal.operator as o
+    on
+        o.user_name = s.user_name and o.capability = s.capability
+        and o.channel_id is not distinct from c.id and o.customer_id is not distinct from m.id
+where s.user_name is not null and s.capability is not null;
+
+-- name: write_operators()!
+-- Which grants are new?
+insert into portal.operator (user_name, capability, channel_id, customer_id)
+select
+    s.after ->> 'user_name',
+    s.after ->> 'capability',
+    c.id,
+    m.id
+from change as s
+left join portal.channel as c on c.key = s.after ->> 'channel'
+left join portal.customer as m on m.key = s.after ->> 'customer'
+where s.file = 'operators' and s.before is null
+on conflict (user_name, capability, channel_id, customer_id) do nothing;

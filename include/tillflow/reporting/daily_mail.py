@@ -1,0 +1,76 @@
+"""The daily status report as a mail: the outcome in the subject, tables in text and HTML, a CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from tillflow.exports.csv_cells import Cell, write_csv
+from tillflow.mail.message import Attachment, Mail
+from tillflow.mail.render import counted
+from tillflow.mail.render import render as render_templates
+from tillflow.money import from_minor
+from tillflow.reporting.figures import BUCKETS, DailyReport, ReceivedFile
+
+#: files listed in the mail itself, which some mail programs cut at 100 kB; the attachment has all
+MOST_FILES: Final = 50
+
+_TEMPLATES = Path(__file__).with_name("templates")
+_HEADER = (
+    "import", "kind", "channel", "file", "uploader", "received_at", "status", "file_errors", "currency",
+    *(f"{bucket.replace(' ', '_')}_rows" for bucket in BUCKETS),
+    *(f"{bucket.replace(' ', '_')}_amount" for bucket in BUCKETS),
+)  # fmt: skip
+
+
+def render(report: DailyReport, recipients: Sequence[str]) -> Mail:
+    """The report for people: who reads only the subject knows whether to read on."""
+    zone = ZoneInfo(report.zone)
+
+    def local(moment: datetime) -> str:
+        return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+    text, html = render_templates(
+        _TEMPLATES,
+        "daily_report",
+        report=report,
+        outcome=_outcome(report),
+        listed=report.files[:MOST_FILES],
+        refused=report.refused[:MOST_FILES],
+        buckets=BUCKETS,
+        local=local,
+    )
+    csv = write_csv(_rows(report.files, zone), _HEADER)
+    attachment = Attachment(f"tillflow_files_{report.day}.csv", "text/csv", csv)
+    subject = f"Tillflow daily report {report.day}: {_outcome(report)}"
+    return Mail(tuple(recipients), subject, text, html, (attachment,))
+
+
+def _outcome(report: DailyReport) -> str:
+    """`5 files, 1 refused, 37 exceptions open`."""
+    files, open_ = counted(len(report.files), "file"), counted(report.open_count, "exception")
+    return f"{files}, {len(report.refused)} refused, {open_} open"
+
+
+def _rows(files: Sequence[ReceivedFile], zone: ZoneInfo) -> Iterator[list[Cell]]:
+    """One row per file and currency; a file without a balance has one row too."""
+    for file in files:
+        about: list[Cell] = [
+            file.import_id,
+            file.kind,
+            file.channel,
+            file.name,
+            file.uploader,
+            file.received_at.astimezone(zone).isoformat(timespec="seconds"),
+            file.status,
+            file.problem_count,
+        ]
+        for balance in file.balances:
+            amounts = [Decimal(from_minor(minor, balance.currency)) for minor in balance.minor]
+            yield [*about, balance.currency, *balance.rows, *amounts]
+        if not file.balances:
+            yield [*about, *[None] * (1 + 2 * len(BUCKETS))]

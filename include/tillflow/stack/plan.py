@@ -1,0 +1,169 @@
+"""What a stack consists of and in which order it starts."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from tillflow.settings import PIN_SECRET_FILE, Settings
+from tillflow.stack.airflow import USERS, airflow_environment
+from tillflow.stack.components import (
+    Component,
+    accepts_connections,
+    airflow_command,
+    airflow_components,
+    base_environment,
+    mail_sink,
+    sandbox_gateway,
+)
+from tillflow.stack.files import secret, write_atomically
+from tillflow.stack.ports import HOST, choose_ports
+from tillflow.stack.postgres import POSTGRES_ENVIRONMENT, PostgresServer
+from tillflow.stack.supervisor import Supervisor
+
+PORTS = ("web", "postgres", "smtp", "payments")
+WEB_PORT_VARIABLE = "TILLFLOW_STACK_WEB_PORT"
+"""How `up --port` reaches the supervisor."""
+
+GATEWAY_MODULE = "tillflow.payments.sandbox_server"
+MAIL_FOLDER = "mail"
+
+
+@dataclass
+class Stack:
+    """One stack: its folder, ports and servers. Makes the secrets that are missing."""
+
+    settings: Settings
+    ports: dict[str, int]
+    server: PostgresServer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.server = PostgresServer(self.home, port=self.ports.get("postgres"))
+
+    @property
+    def home(self) -> Path:
+        """Where everything of this stack is."""
+        return self.settings.home
+
+    @property
+    def url(self) -> str:
+        """Airflow's UI."""
+        return f"http://{HOST}:{self.ports['web']}"
+
+    @property
+    def mail_folder(self) -> Path:
+        """Where the mail sink writes, one .eml per message."""
+        return self.home / MAIL_FOLDER
+
+    @property
+    def owner_database_url(self) -> str:
+        """Tillflow's database for migrations."""
+        return self.settings.database_url or self.server.url("tillflow")
+
+    @property
+    def database_url(self) -> str:
+        """Tillflow's database as the application reaches it."""
+        return self.settings.database_url or self.server.application_url
+
+    @property
+    def users(self) -> dict[str, str]:
+        """User -> password of Airflow's UI; made on first use."""
+        path = self.home / "secrets" / "airflow_users.json"
+        known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        if not set(USERS) <= set(known):
+            known = {**{user: secrets.token_urlsafe(9) for user in USERS}, **known}
+            write_atomically(path, json.dumps(known, indent=1) + "\n", mode=0o600)
+        return known
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Airflow's configuration for this stack; also right for `dag.test()` beside it."""
+        payments = {"conn_type": "http", "host": f"http://{HOST}:{self.ports['payments']}"}
+        return airflow_environment(
+            self.home,
+            metadata_url=self.server.url("airflow", driver="psycopg2"),
+            database_url=self.database_url,
+            fernet_key=base64.urlsafe_b64encode(bytes.fromhex(secret(self.home, "fernet_key"))).decode(),
+            jwt_secret=secret(self.home, "jwt_secret"),
+            web_port=self.ports["web"],
+            smtp_port=self.ports["smtp"],
+            mail_from=self.settings.mail_from,
+            connections={"tillflow_payments": payments},
+        )
+
+
+def prepare_home(home: Path) -> None:
+    """Make the folders and the secrets. Personal data is in mail and logs: ours alone.
+
+    Folders that are there already keep their mode: the home may be somebody's shared folder.
+    """
+    for name in ("logs", "mail", "storage", "tmp", "run", "secrets", "airflow"):
+        (home / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+    secret(home, PIN_SECRET_FILE.name)
+
+
+def start(supervisor: Supervisor) -> None:
+    """The plan of the real stack."""
+    settings = Settings.from_environment()
+    prepare_home(settings.home)
+    wanted = os.environ.get(WEB_PORT_VARIABLE)
+    ports = choose_ports(settings.home, PORTS, {"web": int(wanted)} if wanted else {})
+    stack = Stack(settings, ports)
+    supervisor.state.ports = ports
+    stack.users  # noqa: B018 - made before Airflow looks for the file
+    _start_database(supervisor, stack)
+    small = [mail_sink(ports["smtp"], stack.mail_folder)]
+    if find_spec("tillflow.payments") and find_spec(GATEWAY_MODULE):
+        small.append(sandbox_gateway(GATEWAY_MODULE, ports["payments"], settings.home))
+    supervisor.start_together(small)
+    with supervisor.step("Tillflow's schema"):
+        _migrate(stack)
+    _migrate_airflow(supervisor, stack)
+    supervisor.start_together(airflow_components(stack.environment, ports["web"]))
+
+
+def _start_database(supervisor: Supervisor, stack: Stack) -> None:
+    server = stack.server
+    with supervisor.step("PostgreSQL"):
+        server.prepare()
+        port = stack.ports["postgres"]
+        supervisor.start(
+            Component(
+                "postgres",
+                server.command(port),
+                dict(POSTGRES_ENVIRONMENT),
+                lambda: accepts_connections(port),
+                stops_last=True,
+                user=server.user,
+            )
+        )
+        server.wait_until_ready(lambda: supervisor.has_ended("postgres"))
+        supervisor.state.processes[-1].state = "healthy"
+        server.ensure_databases()
+
+
+def _migrate(stack: Stack) -> None:
+    from tillflow.db.migrate import apply
+
+    apply(stack.owner_database_url)
+    if not stack.settings.database_url:
+        stack.server.ensure_application_login()
+
+
+def _migrate_airflow(supervisor: Supervisor, stack: Stack) -> None:
+    """`airflow db migrate` takes seconds even with nothing to do: once per version and database."""
+    made = (stack.server.data / "PG_VERSION").stat().st_mtime_ns
+    done = stack.home / "airflow" / "migrated.txt"
+    current = f"airflow {version('apache-airflow')}, database made {made}\n"
+    if done.exists() and done.read_text() == current:
+        return
+    with supervisor.step("Airflow's schema (once)"):
+        environment = base_environment(stack.environment)
+        supervisor.run("airflow-migrate", airflow_command("db", "migrate"), environment)
+        write_atomically(done, current)
