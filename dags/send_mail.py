@@ -2,7 +2,8 @@
 ### Send the mails that are waiting
 
 Whatever writes a mail (an import, a reconciliation, the daily report) puts it into the outbox, the
-table `mail.message`, together with what it reports. This DAG takes it from there, every minute.
+table `mail.message`, together with what it reports. This DAG takes it from there,
+every minute and whenever a task says that it queued some.
 
 **What can happen to a mail**
 
@@ -25,8 +26,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import dag, task
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, dag, task
 
+from tillflow.airflow_edge.assets import OUTBOX
 from tillflow.airflow_edge.connections import tillflow_connection
 from tillflow.airflow_edge.defaults import DEFAULT_ARGS
 from tillflow.airflow_edge.mail import deliver_with, raise_if_stopped, smtp_hook
@@ -35,7 +37,7 @@ from tillflow.settings import Settings
 
 
 @dag(
-    schedule="* * * * *",
+    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("* * * * *", timezone="UTC"), assets=[OUTBOX]),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tillflow.intake.receive import Delivery, Door, Received, receive
 from tillflow.intake.source import InMemory
 from tillflow.intake.storage import Storage
 from tillflow.offline_sales.judge import make_judge
+from tillflow.portal.grants import may_import
 from tillflow.samples.expected import Expected
 from tillflow.settings import Settings
 
@@ -73,7 +75,7 @@ class Importer:
             "channel": CHANNEL if kind is Kind.OFFLINE_SALES else None,
             "is_vouched_for": True,
         }
-        door = Door(self.conn, self.storage, self.settings, self.now)
+        door = Door(self.conn, self.storage, self.settings, self.now, partial(may_import, self.conn))
         return receive(door, Delivery(**given | changed), self.judge(kind).layout)
 
     def book(self, kind: Kind, import_id: int) -> Booked:

@@ -37,7 +37,8 @@ def parser() -> argparse.ArgumentParser:
         sub.set_defaults(module=module)
         return sub
 
-    command("demo", "tillflow.stack.demo", "start everything, run the sample files, show what happened")
+    demo = command("demo", "tillflow.stack.demo", "start everything, run the sample files, show what happened")
+    demo.add_argument("--keep", action="store_true", help="leave Airflow's pages up until Ctrl-C")
     up = command("up", "tillflow.stack.up", "start the stack with Airflow's UI and leave it running")
     up.add_argument("--port", type=_port, help="port of the UI (default: the last one, or 8080)")
     command("down", "tillflow.stack.down", "stop the stack")

@@ -14,6 +14,10 @@ class UnavailableError(TillflowError):
     """The database or the storage does not answer: nothing was booked, trying again is safe."""
 
 
+class StillBeingWrittenError(TillflowError):
+    """The file changed while it was read: it stays where it is and is taken when it is complete."""
+
+
 class BrokenBalanceError(TillflowError):
     """Rows read and rows booked differ: the transaction was rolled back. This is a defect of ours."""
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from tests.importing import PIN_SECRET, Importer
 from tests.strategies import PORTAL
-
 from tillflow.db.connection import APP_ROLE, connect
 from tillflow.portal.load_portal_data import load_portal_data
 from tillflow.samples.generate import NOW

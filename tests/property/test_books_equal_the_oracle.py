@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+
 from tests.importing import Importer
 from tests.strategies import CHANNEL, PORTAL, GivenFile, order_files, sync_dumps
-
 from tillflow.codes import Kind
 from tillflow.errors import FileRefusedError
 from tillflow.intake import booking

@@ -7,10 +7,9 @@ outbox decides what is tried again, and when.
 
 from __future__ import annotations
 
-import smtplib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import cast
+from typing import Any
 
 from airflow.providers.smtp.hooks.smtp import SmtpHook
 
@@ -57,16 +56,16 @@ def raise_if_stopped(result: SendResult) -> None:
 
 
 @contextmanager
-def _session(hook: SmtpHook) -> Iterator[smtplib.SMTP]:
+def _session(hook: SmtpHook) -> Iterator[Any]:
     """A fresh, logged-in session of the hook, given up whatever happens."""
     try:
         try:
             hook.get_conn()
         except Exception as error:
             raise while_connecting(error) from None
-        client = cast("smtplib.SMTP", hook._smtp_client)  # noqa: SLF001 the hook has no public name for it
+        client: Any = hook._smtp_client  # noqa: SLF001 the hook has no public name for it
         yield client
-        with suppress(smtplib.SMTPException, OSError):
+        with suppress(OSError):  # every error of a mail session is one
             client.quit()  # the mail has been taken: a rude end does not change that
     finally:
         # get_conn() would hand out a session again whose login failed; it has none if it never

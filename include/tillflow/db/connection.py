@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, TypeAlias, TypeVar
 
 import psycopg
 from psycopg import IsolationLevel, errors
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from tillflow.errors import UnavailableError
@@ -36,12 +38,28 @@ def connect(database_url: str, *, role: str | None = None) -> Connection:
     return connection
 
 
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn a database that goes away in the middle into one clear line: nothing was committed."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        if isinstance(error, (errors.SerializationFailure, errors.DeadlockDetected)):
+            raise
+        raise UnavailableError(
+            f"the database went away ({type(error).__name__}); nothing was booked, running again is safe"
+        ) from error
+
+
 def repeatable(conn: Connection, work: Callable[[], T], attempts: int = 10) -> T:
     """Run `work` in one repeatable-read transaction: it sees one snapshot and commits whole or not.
 
     When another transaction got there first, PostgreSQL refuses the later one; the work is run again
     on a new snapshot, so it must have no effect outside the transaction.
     """
+    if conn.info.transaction_status is not TransactionStatus.IDLE:
+        with conn.transaction():  # a preview's: its owner chose the snapshot and will roll back
+            return work()
     for attempt in range(1, attempts + 1):
         conn.isolation_level = IsolationLevel.REPEATABLE_READ
         try:

@@ -121,7 +121,7 @@ select
         coalesce(p.accept_any_card::varchar, p.accept_any_card_text),
         coalesce(p.override_facility::varchar, p.override_facility_text),
         case when s.stream_id is null
-            then concat_ws(chr(30), coalesce(p.equipment, ''), p.boot_id, coalesce(p.txn_seq_text, ''))
+            then concat_ws(chr(30), coalesce(p.equipment, ''), p.boot_id, coalesce(p.seq::varchar, p.txn_seq_text, ''))
         end
     )) as content_hash
 from parsed as p

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import duckdb
 import pyarrow.parquet as pq
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row
 
 from tillflow.clock import Clock
 from tillflow.db import bulk
@@ -23,6 +23,7 @@ from tillflow.db.connection import Connection, repeatable
 from tillflow.db.duck import open_engine
 from tillflow.db.queries import beside, texts_beside
 from tillflow.errors import FileError, FileRefusedError, TillflowError
+from tillflow.intake.balance import balance_of
 from tillflow.intake.gate import Check
 from tillflow.intake.judge import ImportRow, Judge
 from tillflow.intake.judging import judge_rows
@@ -83,9 +84,7 @@ def book_import(
         error.import_id = import_id
         raise error
     log.info("import %s booked: %s", import_id, {k: round(v, 2) for k, v in tools.watch.seconds.items()})
-    with conn.cursor(row_factory=dict_row) as cursor:
-        balance = tuple(cursor.execute(_SQL.balance.sql, {"import_id": import_id}))
-    return Booked(import_id, row.booked_at is not None, balance, tools.watch.seconds)
+    return Booked(import_id, row.booked_at is not None, balance_of(conn, import_id), tools.watch.seconds)
 
 
 def _book(tools: _Tools, import_id: int, storage: Storage, temp_dir: Path) -> ImportRow:

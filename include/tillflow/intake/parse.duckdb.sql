@@ -30,6 +30,9 @@ case
             ]
 end;
 
+create or replace macro as_number(value) as
+case when regexp_full_match(value, '[0-9]{1,12}(\.[0-9]{1,9})?') then value::decimal(21, 9) end;
+
 create or replace macro as_flag(value) as
 case
     when value is null then false

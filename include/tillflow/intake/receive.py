@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from tillflow.codes import Kind
 from tillflow.db.connection import Connection
 from tillflow.db.duck import open_engine
 from tillflow.db.queries import beside
-from tillflow.errors import FileError, FileRefusedError
+from tillflow.errors import FileError, FileRefusedError, StillBeingWrittenError, UnavailableError
 from tillflow.intake.booking import record_file_errors
 from tillflow.intake.dialect import Dialect, Layout, is_json_lines, read_header
 from tillflow.intake.refused import keep_refused
@@ -46,6 +47,8 @@ class Delivery:
     version: str
     channel: str | None = None
     is_vouched_for: bool = False
+    #: false once the file at its source is no longer what was opened
+    is_unchanged: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True)
@@ -64,32 +67,13 @@ class Door:
     storage: Storage
     settings: Settings
     now: datetime
-
-
-def receive(door: Door, delivery: Delivery, layout: Layout) -> Received:
-    """Take a delivery in. Raises FileRefusedError with every error; the refusal is recorded and kept."""
-    entry = _Entry(door, delivery)
-    try:
-        entry.channel_id = _channel(door, delivery)
-        source = Source.of(delivery.file_name, delivery.opener, door.settings.max_file_bytes[delivery.kind])
-        entry.sha256, entry.size = fingerprint(source)
-        if known := _taken_before(entry):
-            return known
-        scanned, dialect = _read_form(source, layout)
-        entry.reading = _reading(source, scanned, dialect)
-        with tempfile.TemporaryDirectory(prefix="receive-", dir=_temp_dir(door.settings)) as folder:
-            staged = _stage(door, source, scanned, dialect, layout, Path(folder) / "rows.parquet")
-            entry.reading |= {"first_row": staged.first_row, "blank_rows": list(staged.blank_rows)}
-            key = _archive_key(entry)
-            door.storage.put(staged.path, key)
-        return Received(_record(entry, archive_path=key), staged.rows)
-    except FileRefusedError as refused:
-        _refuse(entry, refused)
+    #: may this operator hand in files of this kind, into this channel?
+    may_import: Callable[[str, Kind, str | None], bool]
 
 
 @dataclass
-class _Entry:
-    """What is known of the delivery so far."""
+class Entry:
+    """What is known of a delivery so far."""
 
     door: Door
     delivery: Delivery
@@ -97,6 +81,57 @@ class _Entry:
     sha256: str = "0" * 64
     size: int = 0
     reading: dict[str, Any] = field(default_factory=dict)
+
+    def archive_key(self, suffix: str) -> str:
+        """Named by content, so that a rerun writes the same object again."""
+        kind, channel = self.delivery.kind.value, self.delivery.channel
+        folder = f"{ARCHIVE}/{kind}" + (f"/{channel}" if channel else "")
+        return f"{folder}/{self.sha256[:16]}-{safe_name(self.delivery.file_name)}{suffix}"
+
+
+def receive(door: Door, delivery: Delivery, layout: Layout) -> Received:
+    """Take sales in: what is archived afterwards can be booked, again and again.
+
+    Raises FileRefusedError with every error; the refusal is recorded and the file kept where it may be.
+    """
+    return admit(door, delivery, lambda entry, source: _archive_rows(entry, source, layout))
+
+
+def admit(door: Door, delivery: Delivery, take_in: Callable[[Entry, Source], Received]) -> Received:
+    """What every delivery goes through, around `take_in`, which archives and records it.
+
+    A delivery that a task took in before it died is not taken in twice.
+    """
+    entry = Entry(door, delivery)
+    try:
+        entry.channel_id = _channel(door, delivery)
+        source = Source.of(delivery.file_name, delivery.opener, door.settings.max_file_bytes[delivery.kind])
+        entry.sha256, entry.size = fingerprint(source)
+        return _taken_before(entry) or take_in(entry, source)
+    except FileRefusedError as refused:
+        _stop_if_changed(delivery)
+        _refuse(entry, refused)
+    except OSError as error:
+        what = error.strerror or type(error).__name__
+        raise UnavailableError(f"{delivery.file_name} could not be read: {what}; nothing was booked") from error
+
+
+def _archive_rows(entry: Entry, source: Source, layout: Layout) -> Received:
+    door = entry.door
+    scanned, dialect = _read_form(source, layout)
+    entry.reading = _reading(source, scanned, dialect)
+    with tempfile.TemporaryDirectory(prefix="receive-", dir=_temp_dir(door.settings)) as folder:
+        staged = _stage(door, source, scanned, dialect, layout, Path(folder) / "rows.parquet")
+        entry.reading |= {"first_row": staged.first_row, "blank_rows": list(staged.blank_rows)}
+        key = entry.archive_key(".parquet")
+        door.storage.put(staged.path, key)
+    return Received(record(entry, archive_path=key), staged.rows)
+
+
+def _stop_if_changed(delivery: Delivery) -> None:
+    if not delivery.is_unchanged():
+        text = f"{delivery.file_name} is still being written; it is taken when it is complete"
+        raise StillBeingWrittenError(text)
 
 
 def _channel(door: Door, delivery: Delivery) -> int | None:
@@ -108,16 +143,14 @@ def _channel(door: Door, delivery: Delivery) -> int | None:
             text = f"there is no channel {delivery.channel!r}; name the channel of the sales"
             raise FileRefusedError(delivery.file_name, [FileError("unknown_channel", text)])
         channel_id = found[0]
-    if not delivery.is_vouched_for and not _SQL.may_upload(
-        door.conn, user_name=delivery.uploader, kind=delivery.kind.value, channel_id=channel_id
-    ):
+    if not delivery.is_vouched_for and not door.may_import(delivery.uploader, delivery.kind, delivery.channel):
         where = f"into the channel {delivery.channel}" if delivery.channel else f"of kind {delivery.kind.value}"
         text = f"{delivery.uploader} may not upload files {where}; ask for the grant"
         raise FileRefusedError(delivery.file_name, [FileError("uploader_not_allowed", text)])
     return channel_id
 
 
-def _taken_before(entry: _Entry) -> Received | None:
+def _taken_before(entry: Entry) -> Received | None:
     """The import of this very delivery, where a task died after recording it.
 
     Raises FileRefusedError where the same file came in another delivery.
@@ -173,15 +206,10 @@ def _stage(door: Door, source: Source, scanned: Scan, dialect: Dialect, layout: 
         return stage(engine, source, scanned, dialect, layout, pin_secret=settings.pin_secret, target=target)
 
 
-def _archive_key(entry: _Entry) -> str:
-    """Named by content, so that a rerun writes the same object again."""
-    folder = f"{ARCHIVE}/{entry.delivery.kind.value}" + (f"/{entry.delivery.channel}" if entry.delivery.channel else "")
-    return f"{folder}/{entry.sha256[:16]}-{safe_name(entry.delivery.file_name)}.parquet"
-
-
-def _record(entry: _Entry, *, archive_path: str | None = None, rejected: bool = False) -> int:
-    """Write the import down; where another task just recorded the same file, that decides."""
+def record(entry: Entry, *, archive_path: str | None = None, rejected: bool = False) -> int:
+    """Write the import down and return its number; where another task just recorded the file, that decides."""
     door, delivery = entry.door, entry.delivery
+    _stop_if_changed(delivery)
     with door.conn.transaction():
         import_id = _SQL.add_import(
             door.conn,
@@ -210,13 +238,13 @@ def _record(entry: _Entry, *, archive_path: str | None = None, rejected: bool = 
     return int(import_id)
 
 
-def _refuse(entry: _Entry, refused: FileRefusedError) -> NoReturn:
+def _refuse(entry: Entry, refused: FileRefusedError) -> NoReturn:
     """Record the refusal once, keep the file where it may be kept, and say why."""
     door, delivery = entry.door, entry.delivery
     before = _SQL.refused_before(door.conn, source=delivery.source, source_version=delivery.version)
     if before is None:
         with door.conn.transaction():
-            import_id = _record(entry, rejected=True)
+            import_id = record(entry, rejected=True)
             record_file_errors(door.conn, import_id, refused.errors)
             _BOOK.add_event(
                 door.conn, at=door.now, actor=delivery.uploader, import_id=import_id, action="refused",

@@ -2,22 +2,6 @@
 -- Which channel is that?
 select c.id, c.key from portal.channel as c where c.key = :key;
 
--- name: may_upload(user_name, kind, channel_id)$
--- May this operator hand in files of this kind (and into this channel)?
-select exists(
-    select from portal.operator as o
-    where
-        o.user_name = :user_name
-        and (
-            (
-                :kind = 'offline_sales'
-                and o.capability in ('offline_sales_upload', 'offline_sales_admin')
-                and o.channel_id = :channel_id
-            )
-            or (:kind in ('equipment_sync', 'portal_data') and o.capability = 'provider')
-        )
-);
-
 -- name: taken_before(kind, channel_id, sha256)^
 -- Was this very file taken before, and from which delivery?
 select i.id, i.file_name, i.received_at, i.source, i.source_version

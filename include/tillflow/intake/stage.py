@@ -19,7 +19,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from tillflow.db.queries import texts_beside
-from tillflow.errors import FileError, FileRefusedError
+from tillflow.errors import FileError, FileRefusedError, UnavailableError
 from tillflow.intake.card_numbers import REMOVED, holds_card_number
 from tillflow.intake.dialect import Dialect, Layout
 from tillflow.intake.scan import Scan
@@ -79,6 +79,9 @@ def stage(
         part.replace(target)
     except duckdb.InvalidInputException as error:
         _refuse_unreadable(source, dialect, error)
+    except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        first = str(error).splitlines()[0]
+        raise UnavailableError(f"the storage does not work: {first}; nothing was booked, try again") from error
     finally:
         part.unlink(missing_ok=True)
     return staged

@@ -186,8 +186,8 @@ length(email) > 254 or not regexp_full_match(email, '[!-?A-~]+@[!-?A-~]+\.[!-?A-
 -- title: Bad Phone Number
 -- message: PHONE must be 6 to 20 digits, blanks and + - ( ) . with at least 6 digits
 -- action: correct it or leave it blank
--- native: match (?=(?:[^0-9]*[0-9]){6})[0-9 +().-]{6,20}
-not regexp_full_match(phone, '[0-9 +().-]{6,20}')
+-- native: match (?=(?:[^0-9]*[0-9]){6})[0-9 \t\xA0+().-]{6,20}
+not regexp_full_match(phone, '[0-9 \t\x{00A0}+().-]{6,20}')
 or length(regexp_replace(phone, '[^0-9]', '', 'g')) < 6
 
 -- rule: bad_quantity

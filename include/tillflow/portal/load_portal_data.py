@@ -6,7 +6,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -19,7 +18,7 @@ from tillflow.errors import BrokenBalanceError, FileError, FileRefusedError
 from tillflow.money import EXPONENTS
 from tillflow.portal.cells import Reading
 from tillflow.portal.read_sheet import FileWarning, Sheet, read_sheet
-from tillflow.portal.tables import TABLES, table_of
+from tillflow.portal.tables import TABLES, Table, table_of
 
 log = logging.getLogger(__name__)
 
@@ -70,13 +69,13 @@ def load_portal_data(
     name = next(iter(files)) if len(files) == 1 else "portal data"
     if not files:
         raise FileRefusedError(name, [FileError("empty_file", "there is no file to load")])
-    sheets = _read(files, Reading(ZoneInfo(zone), pin_secret))
+    sheets, strays = _read(files, Reading(ZoneInfo(zone), pin_secret))
     try:
         with conn.transaction() as transaction:
             _stage(conn, sheets)
             for sheet in sheets:
                 _take_steps(conn, sheet, zone)
-            problems = _stray_files(files, sheets) + _errors(conn, sheets)
+            problems = strays + _errors(conn, sheets)
             if problems:
                 raise FileRefusedError(name, problems)
             counts = _counts(conn, sheets)
@@ -92,27 +91,20 @@ def load_portal_data(
     return PortalLoad(counts, tuple(note for sheet in sheets for note in sheet.warnings), preview)
 
 
-def _read(files: Mapping[str, bytes], reading: Reading) -> list[Sheet]:
-    """The sheets, in the order in which tables refer to each other."""
-    sheets = [
-        read_sheet(table, name, content, reading)
-        for name, content in files.items()
-        if (table := table_of(name)) is not None
-    ]
-    return sorted(sheets, key=lambda sheet: TABLES.index(sheet.table))
-
-
-def _stray_files(files: Mapping[str, bytes], sheets: list[Sheet]) -> list[FileError]:
-    """Names that are no table, and tables that are there twice (`users` and `users.csv`)."""
-    strays = [
-        FileError("unknown_table", "there is no such table of portal data", file=name)
-        for name in files
-        if table_of(name) is None
-    ]
-    for sheet, next_sheet in pairwise(sheets):
-        if sheet.table is next_sheet.table:
-            strays.append(FileError("duplicate_table", f"{sheet.table.name} is there twice", file=next_sheet.file))
-    return strays
+def _read(files: Mapping[str, bytes], reading: Reading) -> tuple[list[Sheet], list[FileError]]:
+    """The sheets, in the order in which tables refer to each other; and the files that are none."""
+    sheets: dict[Table, Sheet] = {}
+    strays = []
+    for name, content in files.items():
+        table = table_of(name)
+        if table is None:
+            strays.append(FileError("unknown_table", "there is no such table of portal data", file=name))
+        elif table in sheets:
+            message = f"{table.name} is there already, as {sheets[table].file}"
+            strays.append(FileError("duplicate_table", message, file=name))
+        else:
+            sheets[table] = read_sheet(table, name, content, reading)
+    return [sheets[table] for table in TABLES if table in sheets], strays
 
 
 def _stage(conn: Connection, sheets: list[Sheet]) -> None:

@@ -424,5 +424,9 @@ select
 from change as s
 left join portal.channel as c on c.key = s.after ->> 'channel'
 left join portal.customer as m on m.key = s.after ->> 'customer'
-where s.file = 'operators' and s.before is null
+where
+    s.file = 'operators' and s.before is null
+    -- a channel or customer of a file with errors has not been written
+    and (s.after ->> 'channel' is null or c.id is not null)
+    and (s.after ->> 'customer' is null or m.id is not null)
 on conflict (user_name, capability, channel_id, customer_id) do nothing;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,6 +26,9 @@ COLUMNS: Final = (
 _TITLE: Final = re.compile(r"(ms|mrs|miss|mr|dr)\.?", re.IGNORECASE | re.ASCII)
 _EMAIL: Final = re.compile(r"[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+")
 _PHONE: Final = re.compile(r"[0-9 \t\u00a0+\-().]{6,20}")
+
+#: a row's money in minor units is below this
+ABOVE_MEASURE: Final = 10**12
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class OfflineOracle:
             draw=self._draw(lottery, given.get("draw_no", "")),
             currency=currency,
             quantity=read.quantity(given.get("quantity")),
-            amount=read.amount(given.get("amount"), currency),
+            amount=_measured(read.amount(given.get("amount"), currency)),
             sold_at=self._sold_at(given.get("sale_date")),
         )
 
@@ -209,16 +213,23 @@ class OfflineOracle:
 def _content(order: _Order) -> Hashable:
     """Every column but the key's; by value where a value has more than one spelling."""
     draw_no = order["draw_no"].lower()
+    names = {name: unicodedata.normalize("NFC", order[name]) for name in ("first_name", "last_name")}
     values: dict[str, Hashable] = {
         "draw_no": read.integer(draw_no) if draw_no != "next" else draw_no,
         "quantity": order.quantity,
         "amount": read.number(order["amount"]),
         "sale_date": order.sold_at,
         "email": order["email"].lower(),
+        **names,
     }
     return tuple(
         ("text", order[column]) if values.get(column) is None else ("value", values[column]) for column in COLUMNS[2:]
     )
+
+
+def _measured(minor: int | None) -> int | None:
+    """None above what any order can be worth: it would not fit the books."""
+    return minor if minor is not None and minor < ABOVE_MEASURE else None
 
 
 def _closing(draw: Draw) -> tuple[datetime, int]:

@@ -18,6 +18,8 @@ RESULTS: Final = frozenset({"vend", "test", "free", "failed", "refund"})
 NOT_BILLABLE: Final = frozenset({"test", "free", "failed"})
 #: a machine's clock may run ahead of ours by exactly this much
 TOLERANCE_MICROS: Final = 10 * 60 * 1_000_000
+#: a row's money in minor units is below this
+ABOVE_MEASURE: Final = 10**12
 #: the longest asset number and boot id
 _LONGEST: Final = 40
 
@@ -69,7 +71,7 @@ class _Vend:
             self.vended_at, self.quantity, self.currency, self.unit_price, self.result,
             self.accept_any_card, self.override_facility,
         )  # fmt: skip
-        return self.key_is_readable and None not in required
+        return self.key_is_readable and None not in required and not self.is_above_measure
 
     @property
     def key(self) -> Hashable:
@@ -95,8 +97,14 @@ class _Vend:
         return ("value", value) if value is not None else ("text", self.given.get(name))
 
     @property
+    def is_above_measure(self) -> bool:
+        """Money that no vend can be worth: it would not fit the books."""
+        known = self.quantity is not None and self.unit_price is not None
+        return known and (self.quantity or 0) * (self.unit_price or 0) >= ABOVE_MEASURE
+
+    @property
     def amount_minor(self) -> int:
-        if self.quantity is None or self.unit_price is None:
+        if self.quantity is None or self.unit_price is None or self.is_above_measure:
             return 0
         sign = -1 if self.result == "refund" else 1
         return sign * self.quantity * self.unit_price

@@ -21,7 +21,8 @@ PORTAL = {
     "channels": "channel,name,zone,max_row_errors\ncc,Call centre,Australia/Sydney,\nstall,Stall,Europe/Paris,5\n",
     "lotteries": "lottery,name,currency,address_format,address_required,active\n"
     "GOLD,Gold,AUD,standard,no,yes\nYEN,Yen,JPY,international,yes,no\n",
-    "draws": "lottery,draw_no,opens_at,closes_at\nGOLD,1,2026-01-01,2026-02-01T18:00+11:00\nYEN,7,2026-01-01,2026-02-01\n",
+    "draws": "lottery,draw_no,opens_at,closes_at\n"
+    "GOLD,1,2026-01-01,2026-02-01T18:00+11:00\nYEN,7,2026-01-01,2026-02-01\n",
     "draw_products": "lottery,draw_no,product,name,price\nGOLD,1,T1,One ticket,2.50\nYEN,7,T1,One ticket,300\n",
     "buyers": "customer_id,email,first_name,last_name\nC-1,Ann@X.example,Ann,Ash\n,bob@x.example,Bob,Birch\n",
     "customers": "customer,name,zone,currency,billing_email\n"
@@ -36,7 +37,8 @@ PORTAL = {
     "ACME,u1,Ann,ann@acme.example,Consumer,4711,57,,\nACME,u2,Bob,,Consumer,4712,,77,9421\nBETA,u1,Cy,,Manager,,,,\n",
     "access": "customer,user,equipment,valid_from,valid_to\n"
     "ACME,u1,VM-1,,\nACME,u2,VM-1,2026-01-01,2026-02-01\nACME,u2,VM-1,2026-02-01,\n",
-    "operators": "user_name,capability,channel,customer\nann,offline_sales_upload,cc,\npat,provider,,\ncy,customer_user,,BETA\n",
+    "operators": "user_name,capability,channel,customer\n"
+    "ann,offline_sales_upload,cc,\npat,provider,,\ncy,customer_user,,BETA\n",
 }
 
 
@@ -48,9 +50,7 @@ class Portal:
 
     def load(self, *, actor: str = "pat", preview: bool = False, zone: str = "UTC", **tables: str) -> PortalLoad:
         files = {f"{name}.csv": text.encode() for name, text in tables.items()}
-        return load_portal_data(
-            self.conn, files, actor=actor, now=NOW, pin_secret=SECRET, preview=preview, zone=zone
-        )
+        return load_portal_data(self.conn, files, actor=actor, now=NOW, pin_secret=SECRET, preview=preview, zone=zone)
 
     def counts(self, **tables: str) -> dict[str, tuple[int, int, int, int]]:
         """table -> (read, added, changed, unchanged)"""
@@ -93,7 +93,7 @@ class Portal:
             "select format('%%I.%%I', table_schema, table_name) from information_schema.tables"
             " where table_schema in ('portal', 'intake', 'books', 'history', 'mail') and table_type = 'BASE TABLE'"
         )
-        return {name: self.rows(f"select t::text from {name} as t order by 1") for (name,) in tables}  # noqa: S608
+        return {name: self.rows(f"select t::text from {name} as t order by 1") for (name,) in tables}
 
 
 @pytest.fixture

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tillflow.errors import FileRefusedError
+from tillflow.portal.load_portal_data import load_portal_data
 
 # mypy: the fixtures' class stands in conftest.py
 Portal = Any
@@ -157,9 +159,21 @@ def test_nothing_is_called_unknown_while_its_own_file_cannot_be_read(portal: Por
         assert {file for file, *_ in portal.errors(customers=customers, sites=sites)} == {"customers.csv"}
 
 
-def test_errors_beside_a_period_that_is_refused_never_reach_the_constraint(filled: Portal) -> None:
+def test_a_period_beside_a_refused_one_is_judged_by_what_is_stored(filled: Portal) -> None:
     allocations = "equipment,site,valid_from,valid_to\nVM-2,PAR,2025-01-01,x\nVM-2,HQ,2025-03-01,\n"
-    assert filled.errors(allocations=allocations) == [("allocations.csv", 2, "valid_to", "bad_value")]
+    assert filled.errors(allocations=allocations) == [
+        ("allocations.csv", 2, "valid_to", "bad_value"),
+        ("allocations.csv", 3, "valid_from", "overlapping_period"),
+    ]
+
+
+def test_past_an_error_nothing_reaches_a_constraint(filled: Portal) -> None:
+    allocations = "equipment,site,valid_from,valid_to\nVM-2,PAR,2025-01-01,2024-01-01\nVM-2,HQ,2025-03-01,\n"
+    assert filled.errors(
+        channels="channel,name,zone\nnew,New,\n",
+        allocations=allocations,
+        operators="user_name,capability,channel\nx,offline_sales_upload,new\n",
+    ) == [("channels.csv", 2, "zone", "missing_value"), ("allocations.csv", 2, "valid_to", "bad_value")]
 
 
 def test_no_files_at_all(portal: Portal) -> None:
@@ -167,14 +181,11 @@ def test_no_files_at_all(portal: Portal) -> None:
 
 
 def test_a_table_twice(portal: Portal, small_portal: Mapping[str, str]) -> None:
-    from tillflow.portal.load_portal_data import load_portal_data
-
     content = small_portal["customers"].encode()
+    files = {"customers.csv": content, "Customers": content}
     with pytest.raises(FileRefusedError) as refusal:
-        load_portal_data(
-            portal.conn, {"customers.csv": content, "Customers": content}, actor="a", now=None, pin_secret=b""
-        )
-    assert refusal.value.errors[0].code == "duplicate_table"
+        load_portal_data(portal.conn, files, actor="pat", now=datetime.now(UTC), pin_secret=b"s" * 16)
+    assert [(error.code, error.file) for error in refusal.value.errors] == [("duplicate_table", "Customers")]
 
 
 def test_the_refusal_names_the_file(portal: Portal) -> None:

@@ -57,7 +57,7 @@ def test_every_table_is_loaded(portal: Portal, small_portal: Mapping[str, str]) 
         ("u2", "4712", "", "77"),  # a blank facility is a value of its own
         ("u1", None, None, None),
     ]
-    assert portal.rows("select valid::text from portal.access order by id") == [
+    assert portal.rows("select valid::text from portal.access order by valid") == [
         ("(,)",),
         ('["2025-12-31 13:00:00+00","2026-01-31 13:00:00+00")',),
         ('["2026-01-31 13:00:00+00",)',),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from random import Random
 from typing import Any
 
 import pytest
+
+from tillflow.errors import FileRefusedError
 
 # mypy: the fixtures' class stands in conftest.py
 Portal = Any
@@ -144,9 +147,10 @@ def test_periods_that_touch_do_not_overlap(filled: Portal) -> None:
 
 
 def test_a_shift_of_a_whole_chain_in_one_file(filled: Portal) -> None:
-    allocations(filled, "VM-2,HQ,2026-01-01,2026-02-01\nVM-2,PAR,2026-02-01,2026-03-01")
-    count = allocations(filled, "VM-2,PAR,2025-01-01,2025-06-01\nVM-2,HQ,2025-06-01,2026-01-01T00:00+11:00")
-    assert (count.added, count.changed) == (1, 1)
+    allocations(filled, "VM-2,PAR,2026-01-01,2026-02-01\nVM-2,PAR,2026-02-01,2026-03-01")
+    rows = "VM-2,PAR,2025-01-01,2025-06-01\nVM-2,PAR,2025-06-01,2025-09-01\nVM-2,PAR,2025-09-01,2026-01-01\n"
+    count = allocations(filled, rows + "VM-2,PAR,2026-01-01,2026-01-15\nVM-2,PAR,2026-01-15,2026-02-01")
+    assert (count.read, count.added, count.changed) == (5, 3, 2)
 
 
 def test_a_closed_period_is_never_cut_short(filled: Portal) -> None:
@@ -223,3 +227,27 @@ def test_a_version_in_the_file_replaces_its_selections(filled: Portal) -> None:
         " where p.equipment_id = 1 order by 1"
     )
     assert filled.rows(selections) == [("0001",), ("0002",)]
+
+
+def test_whatever_periods_arrive_the_constraint_never_speaks(filled: Portal) -> None:
+    """Random files one after the other: each is refused with its reasons, or loads and loads again unchanged."""
+    random = Random(7)
+    loaded, codes = 0, set[str]()
+    for _ in range(60):
+        months = random.sample(range(1, 13), 3)
+        rows = "".join(
+            f"VM-{random.choice('12')},{random.choice(['HQ', 'PAR'])},2026-{month:02}-01,"
+            f"{random.choice(['', '', '', f'2026-{random.choice(months):02}-01'])}\n"
+            for month in months[: random.choice([1, 1, 2, 3])]
+        )
+        allocations = f"equipment,site,valid_from,valid_to\n{rows}"
+        try:
+            filled.load(allocations=allocations)
+        except FileRefusedError as refusal:
+            codes.update(error.code for error in refusal.errors)
+        else:
+            loaded += 1
+            (count,) = filled.load(allocations=allocations).counts.values()
+            assert (count.read, count.ended) == (count.unchanged, 0)
+    assert loaded > 5
+    assert codes == {"overlapping_period", "bad_value"}

@@ -18,9 +18,7 @@ CANARY = "73910482"
 IDENTITY = "select card_no, facility_id, access_code, pin_hash from portal.consumer where key = %s order by id limit 1"
 
 
-def test_the_pin_is_stored_as_its_keyed_hash_and_nowhere_else(
-    filled: Portal, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_pin_is_stored_as_its_keyed_hash_and_nowhere_else(filled: Portal, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     loaded = filled.load(users=f"{HEADER}ACME,u3,Cy,Consumer,,,88,{CANARY}\n")
     assert filled.rows(IDENTITY, "u3") == [(None, None, "88", pin_hash(SECRET, CANARY))]

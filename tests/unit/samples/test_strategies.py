@@ -8,8 +8,8 @@ import io
 import json
 
 from hypothesis import HealthCheck, given, settings
-from tests.strategies import CHANNEL, PORTAL, GivenFile, Row, order_files, sync_dumps
 
+from tests.strategies import CHANNEL, PORTAL, GivenFile, Row, order_files, sync_dumps
 from tillflow.samples.generate import NOW
 from tillflow.samples.oracle import OfflineOracle, SyncOracle, balance
 

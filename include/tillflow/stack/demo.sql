@@ -1,0 +1,44 @@
+-- name: imports()
+-- What became of each file, in the order of arrival?
+select i.id, i.kind, i.file_name, i.received_at, s.status
+from intake.import as i
+inner join intake.import_status as s on s.import_id = i.id
+order by i.id;
+
+-- name: rows_of(import_id)
+-- What became of each row of an import?
+select s.row_no, 'sale' as verdict, '{}'::text[] as reasons, s.currency, s.amount_minor
+from books.sale as s
+where s.import_id = :import_id
+union all
+select t.row_no, t.verdict, coalesce(e.reasons, '{}'), t.currency, t.amount_minor
+from intake.transaction as t
+left join books.exception as e on e.import_id = t.import_id and e.row_no = t.row_no
+where t.import_id = :import_id
+order by row_no;
+
+-- name: first_errors()
+-- Why was each refused file refused?
+select e.import_id, e.code, count(*) from intake.file_error as e
+group by e.import_id, e.code
+order by e.import_id, e.code;
+
+-- name: reasons()
+-- How many exceptions are open for each reason?
+select r.reason, count(*)
+from books.exception as e
+cross join lateral unnest(e.reasons) as r (reason)
+where e.state = 'open'
+group by r.reason
+order by 2 desc, 1;
+
+-- name: payments()
+-- How far is each kind of payment?
+select s.payment_type, s.payment_state, s.currency, count(*), sum(s.amount_minor)::bigint
+from books.offline_sale as s
+group by s.payment_type, s.payment_state, s.currency
+order by s.payment_type, s.payment_state, s.currency;
+
+-- name: mails()
+-- Which mails were queued, and are they sent?
+select m.subject, m.message_id, m.sent_at is not null from mail.message as m order by m.id;
