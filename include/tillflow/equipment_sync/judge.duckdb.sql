@@ -76,16 +76,6 @@ create or replace table codes as
 select customer_id, access_code, pin_hash::uuid as pin_hash, consumer_id, vendee_id, is_consumer
 from consumers where access_code is not null;
 
--- name: create_repeated()#
--- Which keys stand more than once in the file?
-create or replace table repeated as
-select s.stream_id, p.seq
-from parsed as p
-inner join streams as s on s.owner = p.equipment and s.part = p.boot_id
-where p.seq is not null
-group by s.stream_id, p.seq
-having count(*) > 1;
-
 -- name: create_facts()#
 -- Everything the rules need to know of a row: the row, and the portal data in force at its own time.
 create or replace view facts as
@@ -163,8 +153,7 @@ select
             then quantity * unit_price_minor * if(result = 'refund', -1, 1)
         else 0
     end as amount_minor,
-    stream_id is null or seq <= high_water
-        or (stream_id, seq) in (select (r.stream_id, r.seq) from repeated as r) as is_suspect,
+    high_water,
     {facts_mask} as broken
 from facts;
 

@@ -9,7 +9,10 @@ from typing import Final
 #: what stands where a card number stood, in everything that is kept
 REMOVED: Final = "[card number removed]"
 
+_LONGEST: Final = 19
 _CANDIDATE: Final = re.compile(r"(?<![0-9])[0-9](?:[ -]?[0-9]){12,18}(?![0-9])")
+#: a hash, a UUID: hexadecimal, longer than any card number; digits inside it are no number of their own
+_IDENTIFIER: Final = re.compile(r"[0-9A-Fa-f-]{20,}")
 #: first digits -> lengths that are issued; a 13-digit Visa is not, or every EAN-13 that begins with 4
 #: would be one
 _ISSUED: Final = (
@@ -30,7 +33,13 @@ def holds_card_number(text: str) -> bool:
     plain = unicodedata.normalize("NFKC", text)
     plain = re.sub(r"[‐-―−]", "-", re.sub(r"\s", " ", plain))
     plain = "".join(str(unicodedata.digit(c)) if c.isdecimal() else c for c in plain)
+    plain = _IDENTIFIER.sub(_without_identifier, plain)
     return any(_is_card(re.sub("[ -]", "", match[0])) for match in _CANDIDATE.finditer(plain))
+
+
+def _without_identifier(token: re.Match[str]) -> str:
+    bare = token[0].replace("-", "")
+    return "x" if len(bare) > _LONGEST and not bare.isdigit() else token[0]
 
 
 def _is_card(digits: str) -> bool:

@@ -35,7 +35,7 @@ def judge_rows(
     engine.execute(judge.queries["create_parsed"])
     _lock_streams(conn, engine, judge)
     judge.load_portal(conn, engine, row)
-    for name in ("create_repeated", "create_facts", "create_judged"):
+    for name in ("create_facts", "create_judged"):
         engine.execute(judge.queries[name].replace("{facts_mask}", judge.catalogue.mask("facts")))
     _compare_with_the_books(conn, engine)
     engine.execute(judge.queries["create_verdicts"].replace("{standing_mask}", judge.catalogue.mask("standing")))
@@ -96,6 +96,8 @@ def _lock_streams(conn: Connection, engine: duckdb.DuckDBPyConnection, judge: Ju
 def _compare_with_the_books(conn: Connection, engine: duckdb.DuckDBPyConnection) -> None:
     """Only rows that might have been seen before are looked up; most files hold none."""
     recorded = _RECORDED.empty_table()
+    engine.execute(_ROWS["create_repeated"])
+    engine.execute(_ROWS["create_suspect_rows"])
     suspects = engine.sql(_ROWS["suspects"]).to_arrow_table()
     if suspects.num_rows:
         _SQL.create_suspect_table(conn)

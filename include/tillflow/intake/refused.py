@@ -103,8 +103,10 @@ def _holds_card_number(blocks: Iterable[bytes]) -> bool:
     """Look through text of unknown structure; blocks overlap so that no number is cut in two."""
     tail = b""
     for block in blocks:
-        for found in _MAY_HOLD_CARD.finditer(tail + block):
-            if holds_card_number(found[0].decode("ascii")):
+        text = tail + block
+        for found in _MAY_HOLD_CARD.finditer(text):
+            around = text[max(found.start() - _OVERLAP, 0) : found.end() + _OVERLAP]
+            if holds_card_number(around.decode("latin-1")):
                 return True
         tail = block[-_OVERLAP:]
     return False

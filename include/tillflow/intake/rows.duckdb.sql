@@ -9,10 +9,28 @@ select
     * exclude (file_row_number)
 from read_parquet(getvariable('archive'), file_row_number = true);
 
+-- name: create_repeated()#
+-- Which keys stand more than once in the file?
+create or replace table repeated as
+select stream_id, seq
+from judged
+where stream_id is not null
+group by stream_id, seq
+having count(*) > 1;
+
+-- name: create_suspect_rows()#
+-- Which rows might have been seen before: their key is repeated, or not above its stream's high water, or
+-- there is none?
+create or replace view suspect_rows as
+select row_no, stream_id, seq, content_hash
+from judged
+where
+    stream_id is null or seq <= high_water
+    or (stream_id, seq) in (select (r.stream_id, r.seq) from repeated as r);
+
 -- name: suspects()
--- Which keys might have been seen before: repeated in the file, not above their stream's high water,
--- or without a key?
-select distinct stream_id, seq, content_hash from judged where is_suspect;
+-- Their keys and contents, each once.
+select distinct stream_id, seq, content_hash from suspect_rows;
 
 -- name: create_standing()#
 -- Which of the suspects repeat an earlier row, and which contradict one? `recorded` are the rows in the
@@ -20,7 +38,7 @@ select distinct stream_id, seq, content_hash from judged where is_suspect;
 create or replace table standing as
 with
 candidates as (
-    select row_no, stream_id, seq, content_hash from judged where is_suspect
+    select row_no, stream_id, seq, content_hash from suspect_rows
     union all
     select 0 as row_no, stream_id, seq, content_hash from recorded
 ),

@@ -19,6 +19,13 @@ BLOCK: Final = 1 << 20
 #: unpacked this many times larger, and larger than this, is a bomb and not a file
 _MAX_RATIO: Final = 200
 _BOMB_FROM: Final = 64 << 20
+#: the last row of any sheet (ECMA-376)
+_MAX_SHEET_ROWS: Final = 1_048_576
+#: what reading damaged XML in a damaged zip raises; SyntaxError is what XML parsers call theirs
+_DAMAGED_WORKBOOK: Final = (
+    zipfile.BadZipFile, zlib.error, EOFError, SyntaxError, NotImplementedError, RuntimeError,
+    KeyError, IndexError, ValueError, TypeError, AttributeError,
+)  # fmt: skip
 
 
 class Opener(Protocol):
@@ -121,14 +128,20 @@ class Source:
                         self.refuse("too_large", f"the workbook unpacks to over {self.max_bytes >> 20} MB")
                 file.seek(0)
                 book = load_workbook(file, read_only=True, data_only=True)
+                sheet = book.worksheets[0]
+                # What the sheet claims to measure may be every cell there is, and each would be made.
+                sheet.reset_dimensions()
                 width = 0
-                for row in book.worksheets[0].iter_rows(values_only=True):
+                for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
+                    if number > _MAX_SHEET_ROWS:
+                        self.refuse("unreadable_file", f"the sheet has a row beyond {_MAX_SHEET_ROWS:,}", number)
                     cells = [_as_text(cell) for cell in row]
                     width = width or _width(cells)
-                    yield _csv_line(cells[: max(width, _width(cells))])
+                    yield _csv_line((cells + [""] * width)[: max(width, _width(cells))])
                 book.close()
-        except (zipfile.BadZipFile, KeyError, ValueError, IndexError) as error:
-            self.refuse("unreadable_file", f"this is no workbook that can be read ({error})")
+        except _DAMAGED_WORKBOOK:
+            # The library's own words may quote a cell.
+            self.refuse("unreadable_file", "this is no workbook that can be read; save it again, or as CSV")
 
 
 def still_being_written(path: Path) -> bool:

@@ -79,10 +79,13 @@ select guarded(columns(raw.* exclude (pin))), keyed_hash(trim(pin, ' ' || chr(9)
 -- name: places_of(path, value)
 -- In which columns and rows (counted from 0) does a value stand?
 from (
-    unpivot (select * from read_parquet(:path, file_row_number = true))
-    on columns(* exclude (file_row_number)) into name column_name value found
+    unpivot (
+        select file_row_number as place, columns(* exclude (file_row_number))::varchar
+        from read_parquet(:path, file_row_number = true)
+    )
+    on columns(* exclude (place)) into name column_name value found
 )
-select file_row_number::int as row_index, column_name
+select place::int as row_index, column_name
 where found = :value
 order by row_index, column_name
 limit 1000;

@@ -167,9 +167,12 @@ class Storage:
 
 
 def safe_name(file_name: str) -> str:
-    """A file name as part of a key: no folders, no control characters, not hidden, at most 120 characters."""
+    """A file name as part of a key: no folders, no control characters, not hidden, at most 120 bytes.
+
+    A file system takes 255 bytes, not characters, and there are numbers and endings around the name.
+    """
     name = re.sub(r"[^\w.()+ -]", "_", PurePosixPath(file_name.replace("\\", "/")).name)
-    return name.lstrip(".")[-120:] or "file"
+    return name.encode(errors="ignore")[-120:].decode(errors="ignore").lstrip(".") or "file"
 
 
 @contextmanager

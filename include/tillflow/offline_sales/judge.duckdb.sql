@@ -80,16 +80,6 @@ select distinct sale_day::varchar from parsed where sale_day is not null;
 -- Which buyers does the file name?
 select distinct customer_id from parsed where length(customer_id) <= 100;
 
--- name: create_repeated()#
--- Which keys stand more than once in the file?
-create or replace table repeated as
-select s.stream_id, p.seq
-from parsed as p
-inner join streams as s on s.part = p.lottery
-where p.seq is not null
-group by s.stream_id, p.seq
-having count(*) > 1;
-
 -- name: create_facts()#
 -- Everything the rules need to know of a row: the row, its lottery, draw, product, buyer and day.
 create or replace view facts as
@@ -155,8 +145,7 @@ select
     row_no, stream_id, seq, content_hash, draw_id, draw_product_id, sold_at, quantity,
     coalesce(currency, 'XXX') as currency, address_line,
     case when amount < 1000000000000 then amount else 0 end::bigint as amount_minor,
-    stream_id is null or seq <= high_water
-        or (stream_id, seq) in (select (r.stream_id, r.seq) from repeated as r) as is_suspect,
+    high_water,
     {facts_mask} as broken
 from facts;
 

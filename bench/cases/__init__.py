@@ -1,0 +1,1 @@
+"""What is compared. Each module: `run(given) -> Figures`, called in a process of its own."""
