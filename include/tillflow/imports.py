@@ -22,6 +22,7 @@ from tillflow.intake.booking import Booked, book_import
 from tillflow.intake.judge import Judge
 from tillflow.intake.receive import Delivery, Door, Received, receive
 from tillflow.intake.storage import Storage
+from tillflow.intake.validation_page import write_validation_page
 from tillflow.offline_sales.judge import make_judge
 from tillflow.portal.grants import may_import
 from tillflow.portal.import_portal_data import import_portal_data
@@ -51,15 +52,31 @@ def take_in(door: Door, delivery: Delivery) -> Received:
 
 
 def book(conn: Connection, kind: Kind, import_id: int, settings: Settings) -> Booked:
-    """Book an import that was taken in, and queue the mail about it."""
-    booked = _book(conn, kind, import_id, settings, Storage(settings.storage))
-    report(conn, import_id, settings)
+    """Book an import that was taken in, queue the mail about it, write its validation page.
+
+    Raises FileRefusedError, when mail and page tell of the refusal, and UnavailableError. What was
+    committed stays committed then; a second call finds it and does what is left.
+    """
+    storage = Storage(settings.storage)
+    try:
+        booked = _book(conn, kind, import_id, settings, storage)
+    except FileRefusedError:
+        _tell(conn, import_id, settings, storage)
+        raise
+    _tell(conn, import_id, settings, storage)
     return booked
 
 
 def report(conn: Connection, import_id: int, settings: Settings) -> None:
     """Queue the mail about an import, once."""
-    queue_import_report(conn, import_id, zone=settings.zone, recipients=settings.report_recipients, now=utc_now())
+    queue_import_report(
+        conn,
+        import_id,
+        zone=settings.zone,
+        recipients=settings.report_recipients,
+        now=utc_now(),
+        storage=settings.storage,
+    )
 
 
 def preview(conn: Connection, delivery: Delivery, settings: Settings) -> Booked:
@@ -114,3 +131,9 @@ def refusal_text(refused: FileRefusedError) -> str:
 def _book(conn: Connection, kind: Kind, import_id: int, settings: Settings, storage: Storage) -> Booked:
     judge = judge_of(kind, settings)
     return book_import(conn, import_id, judge, storage=storage, settings=settings, clock=utc_now)
+
+
+def _tell(conn: Connection, import_id: int, settings: Settings, storage: Storage) -> None:
+    """The mail first: it cannot fail where the booking did not, and the storage can."""
+    report(conn, import_id, settings)
+    write_validation_page(conn, storage, import_id)

@@ -22,8 +22,12 @@ from tillflow.db.connection import Connection, answering
 from tillflow.errors import FileRefusedError, StillBeingWrittenError, UnavailableError
 from tillflow.intake.inbox import Waiting, take, waiting_files
 from tillflow.intake.storage import Storage
+from tillflow.intake.verify import verify_books
 from tillflow.reporting.daily_report import send_daily_report
 from tillflow.settings import Settings
+
+#: a run that was missed is made up for by the next ones
+_VERIFIED_BACK = timedelta(days=3)
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +103,9 @@ def report_day(day: str | None, swept: list[dict[str, list[str]]]) -> None:
             topic=f"daily_report:{context['dag_run'].run_id}",
             now=now,
         )
+        # After the report is queued: a broken balance must not keep it from anybody.
+        verified = verify_books(conn, since=now - _VERIFIED_BACK)
+    log.info("%s imports recounted, every balance holds", verified)
     broken = [name for kind in swept for name in kind["broken"]]
     if broken:
         raise AirflowFailException(f"not processed, see the log: {', '.join(broken)}")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Final
 
 #: what stands where a card number stood, in everything that is kept
 REMOVED: Final = "[card number removed]"
 
+_GROUPS: Final = re.compile(r"[0-9]+(?:[ -][0-9]+)*")
+_SHORTEST: Final = 13
 _LONGEST: Final = 19
-_CANDIDATE: Final = re.compile(r"(?<![0-9])[0-9](?:[ -]?[0-9]){12,18}(?![0-9])")
 #: a hash, a UUID: hexadecimal, longer than any card number; digits inside it are no number of their own
 _IDENTIFIER: Final = re.compile(r"[0-9A-Fa-f-]{20,}")
 #: first digits -> lengths that are issued; a 13-digit Visa is not, or every EAN-13 that begins with 4
@@ -34,7 +36,20 @@ def holds_card_number(text: str) -> bool:
     plain = re.sub(r"[‐-―−]", "-", re.sub(r"\s", " ", plain))
     plain = "".join(str(unicodedata.digit(c)) if c.isdecimal() else c for c in plain)
     plain = _IDENTIFIER.sub(_without_identifier, plain)
-    return any(_is_card(re.sub("[ -]", "", match[0])) for match in _CANDIDATE.finditer(plain))
+    return any(_is_card(digits) for run in _GROUPS.finditer(plain) for digits in _candidates(run[0]))
+
+
+def _candidates(run: str) -> Iterator[str]:
+    """Every 13-19 digits made of whole groups: another number may stand before or behind the card's."""
+    groups = re.split("[ -]", run)
+    for start in range(len(groups)):
+        digits = ""
+        for group in groups[start : start + _LONGEST]:
+            digits += group
+            if len(digits) > _LONGEST:
+                break
+            if len(digits) >= _SHORTEST:
+                yield digits
 
 
 def _without_identifier(token: re.Match[str]) -> str:

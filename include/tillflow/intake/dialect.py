@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tillflow.errors import FileError
+from tillflow.intake.card_numbers import holds_card_number
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 MAX_COLUMNS: Final = 200
@@ -66,6 +67,10 @@ def _header_errors(columns: tuple[str, ...], layout: Layout) -> list[FileError]:
     if len(columns) > MAX_COLUMNS:
         text = f"the header has {len(columns):,} columns; at most {MAX_COLUMNS} are taken"
         return [FileError("too_many_columns", text, 1)]
+    if any(map(holds_card_number, columns)):
+        # Alone, for the other messages name columns.
+        text = "the header holds a card number; is the header row missing? The file was not stored"
+        return [FileError("card_number_present", text, 1)]
     errors = [
         FileError("missing_header", f"the column {name.upper()} is missing; add it to the header", 1, name.upper())
         for name in layout.required

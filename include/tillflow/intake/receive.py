@@ -5,12 +5,13 @@ What is on disk afterwards holds no PIN and no card number. Booking is a later s
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, NoReturn
 
 from tillflow.codes import Kind
@@ -19,6 +20,7 @@ from tillflow.db.duck import open_engine
 from tillflow.db.queries import beside
 from tillflow.errors import FileError, FileRefusedError, StillBeingWrittenError, UnavailableError
 from tillflow.intake.booking import record_file_errors
+from tillflow.intake.card_numbers import REMOVED, holds_card_number
 from tillflow.intake.dialect import Dialect, Layout, is_json_lines, read_header
 from tillflow.intake.refused import keep_refused
 from tillflow.intake.scan import Scan, fingerprint, scan
@@ -102,6 +104,7 @@ def admit(door: Door, delivery: Delivery, take_in: Callable[[Entry, Source], Rec
 
     A delivery that a task took in before it died is not taken in twice.
     """
+    delivery = _without_card_number(delivery)
     entry = Entry(door, delivery)
     try:
         entry.channel_id = _channel(door, delivery)
@@ -126,6 +129,15 @@ def _archive_rows(entry: Entry, source: Source, layout: Layout) -> Received:
         key = entry.archive_key(".parquet")
         door.storage.put(staged.path, key)
     return Received(record(entry, archive_path=key), staged.rows)
+
+
+def _without_card_number(delivery: Delivery) -> Delivery:
+    """The delivery as it may be recorded: a name is kept too, and a digest still tells sources apart."""
+    if not holds_card_number(delivery.file_name):
+        return delivery
+    suffix = PurePosixPath(delivery.file_name).suffix
+    source = hashlib.sha256(delivery.source.encode()).hexdigest()
+    return replace(delivery, file_name=f"{REMOVED}{suffix}", source=source)
 
 
 def _stop_if_changed(delivery: Delivery) -> None:

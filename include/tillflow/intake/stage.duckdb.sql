@@ -34,7 +34,9 @@ with
 entries as (
     select
         list_transform(
-            map_entries(from_json(json, '"MAP(VARCHAR, VARCHAR)"')),
+            map_entries(from_json(
+                if(json_type(json) = 'OBJECT', json, error('no JSON object')), '"MAP(VARCHAR, VARCHAR)"'
+            )),
             lambda entry: {'name': lower(trim(entry.key)), 'value': entry.value}
         ) as entries
     from read_ndjson_objects(:path, maximum_object_size = 2100000)

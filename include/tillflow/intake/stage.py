@@ -24,7 +24,7 @@ from tillflow.intake.card_numbers import REMOVED, holds_card_number
 from tillflow.intake.dialect import Dialect, Layout
 from tillflow.intake.scan import Scan
 from tillflow.intake.source import Source
-from tillflow.intake.structure import Structure, blank_lines, count_structure
+from tillflow.intake.structure import Structure, blank_lines, count_structure, first_unreadable_line
 from tillflow.pins import pin_hash
 
 _SQL: Final = texts_beside(__file__, "stage.duckdb.sql")
@@ -184,9 +184,10 @@ def _refuse_unreadable(source: Source, dialect: Dialect, error: duckdb.Error) ->
     if dialect.form == "csv":
         structure = count_structure(source, dialect.delimiter, len(dialect.columns))
         errors = structure.errors(len(dialect.columns))
+    if not errors and dialect.form == "json_lines":
+        errors = [FileError("unreadable_file", "the line is no JSON object", first_unreadable_line(source))]
     if not errors:
         line = re.search(r"(?:Line: |line )(\d+)", str(error))
         row = int(line[1]) if line else None
-        what = "no JSON object" if dialect.form == "json_lines" else "no row of this file's form"
-        errors = [FileError("unreadable_file", f"the line is {what}", row)]
+        errors = [FileError("unreadable_file", "the line is no row of this file's form", row)]
     raise FileRefusedError(source.file_name, errors) from None

@@ -68,6 +68,11 @@ class Storage:
         """Where files of a kind (and channel) are dropped."""
         return f"{INBOX}/{kind.value}" + (f"/{channel}" if channel else "")
 
+    def make_inbox(self) -> None:
+        """Make the folders in which files are dropped; a channel's folder is made by who drops the first file."""
+        for kind in Kind:
+            self.filesystem.makedirs(self._path(self.inbox_folder(kind)), exist_ok=True)
+
     def waiting(self, folder: str) -> list[str]:
         """Keys of the complete files in an inbox folder, oldest name first."""
         path = self._path(folder)

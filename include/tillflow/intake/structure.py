@@ -5,8 +5,10 @@ Only a file that is refused, or that has blank lines, pays for this pass.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -66,6 +68,25 @@ def blank_lines(source: Source) -> list[int]:
         found.extend(number + place for place, line in enumerate(lines, 1) if not line.strip())
         number += len(lines)
     return found
+
+
+def first_unreadable_line(source: Source) -> int | None:
+    """The first line that is no JSON object: the engine counts lines in its own way."""
+    number, carry = 0, b""
+    for block in chain(source.blocks(), [b"\n"]):
+        *lines, carry = (carry + block).split(b"\n")
+        for line in lines:
+            number += 1
+            if line.strip() and not _is_object(line):
+                return number
+    return None
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _whole_rows(found: Structure, data: bytes, delimiter: str, columns: int) -> bytes:

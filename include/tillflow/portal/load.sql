@@ -9,6 +9,8 @@ select pg_advisory_xact_lock(hashtextextended('tillflow portal data', 0));
 set local timezone = 'UTC';
 -- loads run one at a time, so this one may sort and hash in memory
 set local work_mem = '64MB';
+-- the planner is told often how much there is, so a small sample has to do
+set local default_statistics_target = 10;
 
 drop table if exists
 pg_temp.file_error, pg_temp.change, pg_temp.arriving, pg_temp.period, pg_temp.exponent,
@@ -190,9 +192,9 @@ analyze staged_channels, staged_lotteries, staged_draws, staged_draw_products, s
 staged_customers, staged_sites, staged_equipment, staged_allocations, staged_products,
 staged_planograms, staged_users, staged_access, staged_operators;
 
--- name: analyze_arriving()#
--- How many periods arrive? A wrong guess costs minutes where they meet the stored ones.
-analyze arriving;
+-- name: analyze_work()#
+-- How much is in the working tables by now? A wrong guess costs minutes in the next join.
+analyze arriving, period, change, staged_planograms;
 
 -- name: check_zones()!
 -- Which zones does this database not know? Its list may be older than Python's.

@@ -135,7 +135,7 @@ def _take_steps(conn: Connection, sheet: Sheet, zone: str) -> None:
     take(table.checks)
     # Past an error the constraints of the database would speak first, and name one row instead of all.
     if not _load.has_errors(conn, file=table.name):
-        take(table.writes)
+        take(("analyze_work", *table.writes))
 
 
 def _copy(conn: Connection, table: str, columns: list[str], rows: Any) -> None:

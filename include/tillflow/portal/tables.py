@@ -49,7 +49,7 @@ _NAME = cells.text(200)
 #: a record stands for itself: a key occurs once in the file
 _KEYED = ("judge", "refuse_repeated_keys")
 #: a record is in force for a time: the periods of one owner do not overlap
-_PERIODS = ("arrive", "analyze_arriving", "meet", "refuse_periods", "set_aside")
+_PERIODS = ("arrive", "analyze_work", "meet", "analyze_work", "refuse_periods", "set_aside")
 #: and an open one lasts until the next one begins
 _SUCCESSION = (*_PERIODS, "end_open_periods", "refuse_overlaps", "judge")
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from tillflow.db.connection import Connection
 from tillflow.db.queries import beside
 from tillflow.errors import TillflowError
+from tillflow.intake.validation_page import page_of
 from tillflow.mail import Mail, queue_mail
 from tillflow.mail.render import counted, render
 from tillflow.reporting.figures import BUCKETS, Balance, Problem, ReceivedFile
@@ -27,17 +28,26 @@ class UnknownImportError(TillflowError):
 
 
 def queue_import_report(
-    conn: Connection, import_id: int, *, zone: str, recipients: Sequence[str], now: datetime
+    conn: Connection,
+    import_id: int,
+    *,
+    zone: str,
+    recipients: Sequence[str],
+    now: datetime,
+    storage: str | None = None,
 ) -> bool:
     """Queue the report in the caller's transaction; False if it was queued before.
 
-    An operator has no mail address of their own, so it goes to `recipients`.
+    An operator has no mail address of their own, so it goes to `recipients`. `storage`: where the
+    validation page is, which the report then names.
     """
-    mail = import_report(conn, import_id, zone=zone, recipients=recipients)
+    mail = import_report(conn, import_id, zone=zone, recipients=recipients, storage=storage)
     return queue_mail(conn, mail, topic=f"import:{import_id}", now=now)
 
 
-def import_report(conn: Connection, import_id: int, *, zone: str, recipients: Sequence[str]) -> Mail:
+def import_report(
+    conn: Connection, import_id: int, *, zone: str, recipients: Sequence[str], storage: str | None = None
+) -> Mail:
     """What became of import `import_id`. Raises UnknownImportError."""
     file = _find(conn, import_id)
     outcome = _outcome(file)
@@ -50,6 +60,7 @@ def import_report(conn: Connection, import_id: int, *, zone: str, recipients: Se
         received=file.received_at.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M"),
         zone=zone,
         buckets=BUCKETS,
+        validation=page_of(conn, import_id, storage) if storage else None,
     )
     return Mail(tuple(recipients), f"Tillflow import {import_id} {outcome}: {file.name}", text, html)
 

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from tillflow.intake.storage import Storage
 from tillflow.settings import PIN_SECRET_FILE, Settings
 from tillflow.stack.airflow import USERS, airflow_environment
 from tillflow.stack.components import (
@@ -122,6 +123,7 @@ def start(supervisor: Supervisor) -> None:
     if find_spec("tillflow.payments") and find_spec(GATEWAY_MODULE):
         small.append(sandbox_gateway(GATEWAY_MODULE, ports["payments"], settings.home))
     supervisor.start_together(small)
+    Storage(settings.storage).make_inbox()
     with supervisor.step("Tillflow's schema"):
         _migrate(stack)
     _migrate_airflow(supervisor, stack)
