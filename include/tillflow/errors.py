@@ -14,6 +14,10 @@ class UnavailableError(TillflowError):
     """The database or the storage does not answer: nothing was booked, trying again is safe."""
 
 
+class UnreadableFileError(TillflowError):
+    """This one file cannot be opened: its rights or its kind have to be repaired; others are not affected."""
+
+
 class StillBeingWrittenError(TillflowError):
     """The file changed while it was read: it stays where it is and is taken when it is complete."""
 

@@ -194,12 +194,12 @@ def test_the_runs_that_are_compared_did_something(unkilled: Callable[[str], Stat
     assert books["status"] == ["requires action"]
     assert len(books["books.vend_sale"]) + len(books["intake.transaction"]) == 80
     assert min(len(books[table]) for table in ("books.vend_sale", "books.exception", "mail.message")) > 0
-    assert [name.partition("/")[0] for name in files] == ["archive"]
+    assert [name.partition("/")[0] for name in files] == ["archive", "validation"]
     books, files = unkilled("orders refused by the rules")
     assert books["status"] == ["rejected"]
     assert books["books.offline_sale"] == books["books.exception"] == books["intake.transaction"] == []
     assert len(books["intake.file_error"]) == 2
-    assert [name.partition("/")[0] for name in files] == ["refused", "refused"]
+    assert [name.partition("/")[0] for name in files] == ["refused", "refused", "validation"]
 
 
 def test_a_task_that_is_killed_again_and_again_gets_there(

@@ -23,7 +23,7 @@ from tillflow.db.connection import Connection, repeatable
 from tillflow.db.duck import open_engine
 from tillflow.db.queries import beside, texts_beside
 from tillflow.errors import FileError, FileRefusedError, TillflowError
-from tillflow.intake.balance import balance_of
+from tillflow.intake.balance import balance_enforced, balance_of
 from tillflow.intake.gate import Check
 from tillflow.intake.judge import ImportRow, Judge
 from tillflow.intake.judging import judge_rows
@@ -74,7 +74,8 @@ def book_import(
         memory_mb=settings.duckdb_memory_mb, threads=settings.duckdb_threads, temp_dir=settings.temp_dir
     ) as engine:
         tools = _Tools(conn, engine, judge, clock, Stopwatch())
-        row = repeatable(conn, lambda: _book(tools, import_id, storage, settings.temp_dir))
+        with balance_enforced():
+            row = repeatable(conn, lambda: _book(tools, import_id, storage, settings.temp_dir))
         refused = [FileError(*error) for error in _SQL.file_errors(conn, import_id=import_id)]
         if refused:
             # Also after a task that died between the refusal and this: the archive keeps what was taken.
@@ -179,7 +180,7 @@ def record_file_errors(conn: Connection, import_id: int, errors: Sequence[FileEr
                 "code": error.code,
                 "row_no": error.row,
                 "column_name": error.column,
-                "message": error.message,
+                "message": f"{error.file}: {error.message}" if error.file else error.message,
             }
             for position, error in enumerate(errors, 1)
         ],

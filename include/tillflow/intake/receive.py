@@ -18,7 +18,7 @@ from tillflow.codes import Kind
 from tillflow.db.connection import Connection
 from tillflow.db.duck import open_engine
 from tillflow.db.queries import beside
-from tillflow.errors import FileError, FileRefusedError, StillBeingWrittenError, UnavailableError
+from tillflow.errors import FileError, FileRefusedError, StillBeingWrittenError, UnavailableError, UnreadableFileError
 from tillflow.intake.booking import record_file_errors
 from tillflow.intake.card_numbers import REMOVED, holds_card_number
 from tillflow.intake.dialect import Dialect, Layout, is_json_lines, read_header
@@ -85,10 +85,11 @@ class Entry:
     reading: dict[str, Any] = field(default_factory=dict)
 
     def archive_key(self, suffix: str) -> str:
-        """Named by content, so that a rerun writes the same object again."""
+        """Named by content and delivery: a rerun writes the same object again, another delivery another."""
         kind, channel = self.delivery.kind.value, self.delivery.channel
         folder = f"{ARCHIVE}/{kind}" + (f"/{channel}" if channel else "")
-        return f"{folder}/{self.sha256[:16]}-{safe_name(self.delivery.file_name)}{suffix}"
+        delivery = hashlib.sha256(f"{self.delivery.source}\0{self.delivery.version}".encode()).hexdigest()
+        return f"{folder}/{self.sha256[:12]}-{delivery[:8]}-{safe_name(self.delivery.file_name)}{suffix}"
 
 
 def receive(door: Door, delivery: Delivery, layout: Layout) -> Received:
@@ -114,6 +115,9 @@ def admit(door: Door, delivery: Delivery, take_in: Callable[[Entry, Source], Rec
     except FileRefusedError as refused:
         _stop_if_changed(delivery)
         _refuse(entry, refused)
+    except (PermissionError, IsADirectoryError, FileNotFoundError) as error:
+        text = f"{delivery.file_name} could not be read: {error.strerror}; nothing was booked"
+        raise UnreadableFileError(text) from error
     except OSError as error:
         what = error.strerror or type(error).__name__
         raise UnavailableError(f"{delivery.file_name} could not be read: {what}; nothing was booked") from error
@@ -165,9 +169,13 @@ def _channel(door: Door, delivery: Delivery) -> int | None:
 def _taken_before(entry: Entry) -> Received | None:
     """The import of this very delivery, where a task died after recording it.
 
-    Raises FileRefusedError where the same file came in another delivery.
+    Raises FileRefusedError where it was refused then, or where the same file came in another delivery.
     """
     delivery = entry.delivery
+    refused = _SQL.refused_before(entry.door.conn, source=delivery.source, source_version=delivery.version)
+    if refused is not None:
+        errors = [FileError(*error) for error in _BOOK.file_errors(entry.door.conn, import_id=refused[0])]
+        raise FileRefusedError(delivery.file_name, errors)
     taken = _SQL.taken_before(
         entry.door.conn, kind=delivery.kind.value, channel_id=entry.channel_id, sha256=entry.sha256
     )

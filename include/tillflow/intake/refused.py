@@ -79,7 +79,10 @@ def move_to_refused(
 def _write_errors(storage: Storage, kind: str, import_id: int, file_name: str, errors: Sequence[FileError]) -> str:
     """Store the list of errors; returns the key beside which it stands."""
     key = f"{REFUSED}/{kind}/{import_id}-{safe_name(file_name)}"
-    lines = [(error.row, error.code, error.column, error.message) for error in errors]
+    lines = [
+        (error.row, error.code, error.column, f"{error.file}: {error.message}" if error.file else error.message)
+        for error in errors
+    ]
     storage.write(f"{key}.errors.csv", write_csv(lines, _ERROR_COLUMNS))
     return key
 

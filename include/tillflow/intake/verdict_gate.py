@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 
 from tillflow.db.queries import texts_beside
@@ -15,6 +14,9 @@ from tillflow.intake import gate
 from tillflow.intake.catalogue import Catalogue
 from tillflow.intake.gate import MAX_LISTED, Check, GateError
 from tillflow.intake.judge import Judge
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SQL: Final = texts_beside(__file__, "verdict_gate.duckdb.sql")
 #: files up to this many rows are checked natively whole, larger ones by a sample of this size
@@ -61,6 +63,8 @@ def _threshold_error(check: Check) -> FileError:
 
 def _frame(catalogue: Catalogue, masks: pa.Table) -> pd.DataFrame:
     """row_no, in_error and one 0/1 column per rule; a byte a cell, for a file has millions of rows."""
+    import pandas as pd  # a DAG file is parsed every few seconds and must not pay for it
+
     mask = masks["reasons"].to_numpy()
     columns = {"row_no": masks["row_no"].to_numpy(), "in_error": (mask != 0).astype("int8")}
     columns |= {rule.name: ((mask >> rule.bit) & 1).astype("int8") for rule in catalogue.rules}

@@ -29,7 +29,6 @@ def _load(entry: Entry, source: Source) -> Received:
     content = b"".join(source.packed_blocks())
     files = read_files(content, name=delivery.file_name, max_bytes=source.max_bytes)
     key = entry.archive_key("" if delivery.file_name.endswith(".zip") else ".zip")
-    door.storage.write(key, _zipped(without_pins(files)))
     with door.conn.transaction():
         import_id = record(entry, archive_path=key)
         load = load_portal_data(
@@ -43,6 +42,8 @@ def _load(entry: Entry, source: Source) -> Received:
         _SQL.mark_loaded(
             door.conn, import_id=import_id, actor=delivery.uploader, at=door.now, counts=json.dumps(_counts(load))
         )
+        # Last, so that a refused file leaves nothing in the archive, and before the commit that names it.
+        door.storage.write(key, _zipped(without_pins(files)))
     return Received(import_id, sum(count.read for count in load.counts.values()))
 
 

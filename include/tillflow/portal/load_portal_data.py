@@ -22,6 +22,7 @@ from tillflow.portal.tables import TABLES, Table, table_of
 
 log = logging.getLogger(__name__)
 
+_staging: Final = beside(__file__, "staging.sql")
 _load: Final = beside(__file__, "load.sql")
 
 
@@ -83,12 +84,16 @@ def load_portal_data(
             if preview:
                 raise psycopg.Rollback(transaction)
     except errors.IntegrityError as error:
-        # Not the message: PostgreSQL quotes the values of the row.
-        broken = error.diag.constraint_name
-        message = f"the database refused a record ({broken}): was it edited meanwhile? Load again"
-        raise FileRefusedError(name, [FileError("conflicting_change", message)]) from None
+        raise FileRefusedError(name, [_conflict(error)]) from None
     log.info("portal data by %s%s: %s", actor, " (preview)" if preview else "", counts)
     return PortalLoad(counts, tuple(note for sheet in sheets for note in sheet.warnings), preview)
+
+
+def _conflict(error: psycopg.Error) -> FileError:
+    # Not the error's message: PostgreSQL quotes the values of the row.
+    broken = error.diag.constraint_name
+    message = f"the database refused a record ({broken}): was it edited meanwhile? Load again"
+    return FileError("conflicting_change", message)
 
 
 def _read(files: Mapping[str, bytes], reading: Reading) -> tuple[list[Sheet], list[FileError]]:
@@ -109,15 +114,15 @@ def _read(files: Mapping[str, bytes], reading: Reading) -> tuple[list[Sheet], li
 
 def _stage(conn: Connection, sheets: list[Sheet]) -> None:
     """When it is this load's turn: all rows, and what reading them has found, into temporary tables."""
-    _load.take_turn(conn)
-    _load.make_staging(conn)
+    _staging.take_turn(conn)
+    _staging.make_staging(conn)
     _copy(conn, "exponent", ["currency", "places"], EXPONENTS.items())
     for sheet in sheets:
         columns = [column.name for column in sheet.table.columns]
         _copy(conn, f"staged_{sheet.table.name}", ["row_no", *columns], sheet.rows)
         found = [(sheet.table.name, e.row, e.column, e.code, e.message) for e in sheet.errors]
         _copy(conn, "file_error", ["file", "row_no", "column_name", "code", "message"], found)
-    _load.analyze_staging(conn)
+    _staging.analyze_staging(conn)
     _load.check_zones(conn)
 
 

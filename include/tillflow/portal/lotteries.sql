@@ -30,6 +30,7 @@ select
     (after ->> 'max_row_errors')::int
 from change
 where file = 'channels' and before is distinct from after
+order by row_no
 on conflict (key) do update
 set name = excluded.name, zone = excluded.zone, max_row_errors = excluded.max_row_errors;
 
@@ -83,6 +84,7 @@ select
     (after ->> 'active')::boolean
 from change
 where file = 'lotteries' and before is distinct from after
+order by row_no
 on conflict (key) do update
 set
     name = excluded.name,
@@ -148,6 +150,7 @@ from change as c
 inner join staged_draws as s on s.row_no = c.row_no
 inner join portal.lottery as l on l.key = s.lottery
 where c.file = 'draws' and c.before is distinct from c.after
+order by c.row_no
 on conflict (lottery_id, draw_no) do update
 set open_during = excluded.open_during;
 
@@ -231,6 +234,7 @@ from change as c
 inner join portal.lottery as l on l.key = c.after ->> 'lottery'
 inner join portal.draw as d on d.lottery_id = l.id and d.draw_no = (c.after ->> 'draw_no')::int
 where c.file = 'draw_products' and c.before is distinct from c.after
+order by c.row_no
 on conflict (draw_id, product) do update
 set name = excluded.name, price_minor = excluded.price_minor;
 
@@ -284,6 +288,7 @@ select
     after ->> 'last_name'
 from change
 where file = 'buyers' and before is distinct from after and after ->> 'customer_id' is not null
+order by row_no
 on conflict (customer_id) do update
 set email = excluded.email, first_name = excluded.first_name, last_name = excluded.last_name;
 
@@ -296,5 +301,6 @@ select
     after ->> 'last_name'
 from change
 where file = 'buyers' and before is distinct from after and after ->> 'customer_id' is null
+order by row_no
 on conflict (email) where customer_id is null do update
 set first_name = excluded.first_name, last_name = excluded.last_name;

@@ -31,6 +31,7 @@ select
     after ->> 'billing_email'
 from change
 where file = 'customers' and before is distinct from after
+order by row_no
 on conflict (key) do update
 set
     name = excluded.name,
@@ -81,6 +82,7 @@ select
 from change as s
 inner join portal.customer as c on c.key = s.after ->> 'customer'
 where s.file = 'sites' and s.before is distinct from s.after
+order by s.row_no
 on conflict (key) do update
 set customer_id = excluded.customer_id, name = excluded.name, zone = excluded.zone;
 
@@ -113,6 +115,7 @@ select
     (after ->> 'silent_after_hours')::int
 from change
 where file = 'equipment' and before is distinct from after
+order by row_no
 on conflict (asset_no) do update
 set name = excluded.name, silent_after_hours = excluded.silent_after_hours;
 
@@ -234,4 +237,5 @@ select
 from period as p
 inner join staged_allocations as s on s.row_no = p.row_no
 inner join portal.site as t on t.key = s.site
-where p.file = 'allocations' and p.stored_id is null;
+where p.file = 'allocations' and p.stored_id is null
+order by p.row_no;

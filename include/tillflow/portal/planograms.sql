@@ -31,6 +31,7 @@ select
     (after ->> 'not_invoiced_from')::timestamptz
 from change
 where file = 'products' and before is distinct from after
+order by row_no
 on conflict (code) do update
 set
     name = excluded.name,
@@ -319,7 +320,8 @@ select
     owner,
     tstzrange(starts, nullif(ends, 'infinity'))
 from period
-where file = 'planograms' and stored_id is null;
+where file = 'planograms' and stored_id is null
+order by row_no;
 
 -- name: clear_planograms()!
 -- Which stored selections are not in the rows of their version any more?
@@ -347,5 +349,6 @@ inner join portal.planogram as g on g.equipment_id = s.equipment_id and lower(g.
 inner join portal.product as p on p.code = s.product
 inner join exponent as e on e.currency = s.currency
 where c.file = 'planograms' and c.before is distinct from c.after
+order by c.row_no
 on conflict (planogram_id, code) do update
 set product_id = excluded.product_id, price_minor = excluded.price_minor, currency = excluded.currency;

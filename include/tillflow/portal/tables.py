@@ -203,7 +203,7 @@ TABLES: Final = (
     ),
     Table(
         "access",
-        "users.sql",
+        "access.sql",
         (
             Column("customer", _KEY),
             Column("user", _CODE),
@@ -216,7 +216,7 @@ TABLES: Final = (
     ),
     Table(
         "operators",
-        "users.sql",
+        "access.sql",
         (
             Column("user_name", cells.text(200)),
             Column("capability", cells.choice(*Capability)),

@@ -17,7 +17,7 @@ from tests.importing import Importer
 from tests.strategies import PORTAL
 from tillflow.codes import Kind
 from tillflow.db.connection import APP_ROLE, connect
-from tillflow.errors import FileRefusedError, UnavailableError
+from tillflow.errors import FileRefusedError, UnavailableError, UnreadableFileError
 from tillflow.intake import booking
 from tillflow.intake.source import InMemory
 from tillflow.samples.generate import NOW, offline_sales, sync_dump
@@ -204,7 +204,7 @@ class Folder:
 
 @pytest.mark.parametrize("opener", [Forbidden(), Folder()])
 def test_a_file_that_cannot_be_opened_is_one_line(importer: Importer, opener: Any) -> None:
-    with pytest.raises(UnavailableError, match=r"given\.csv could not be read: .*; nothing was booked"):
+    with pytest.raises(UnreadableFileError, match=r"given\.csv could not be read: .*; nothing was booked"):
         importer.receive(SYNC, b"", opener=opener)
     assert importer.conn.execute("select count(*) from intake.import").fetchone() == (0,)
     assert importer.receive(SYNC, as_csv(DUMP_HEADER, VENDS), opener=InMemory(as_csv(DUMP_HEADER, VENDS))).rows == 30

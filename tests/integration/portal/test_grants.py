@@ -21,34 +21,34 @@ OPERATORS = (
 UPLOAD, ADMIN = Capability.OFFLINE_SALES_UPLOAD, Capability.OFFLINE_SALES_ADMIN
 
 
-@pytest.mark.parametrize(
-    ("user", "capability", "channel", "customer", "expected"),
-    [
-        ("up", UPLOAD, "cc", None, True),
-        ("up", UPLOAD, "other", None, False),
-        ("up", UPLOAD, None, None, False),
-        ("up", ADMIN, "cc", None, False),
-        ("boss", ADMIN, "stall", None, True),
-        ("boss", UPLOAD, "stall", None, True),
-        ("boss", UPLOAD, "cc", None, False),
-        ("UP", UPLOAD, "cc", None, False),
-        ("prov", Capability.PROVIDER, None, None, True),
-        ("prov", Capability.PROVIDER, None, "ACME", True),
-        ("prov", UPLOAD, "cc", None, False),
-        ("cust", Capability.CUSTOMER_USER, None, "BETA", True),
-        ("cust", Capability.CUSTOMER_USER, None, "ACME", False),
-        ("cust", Capability.CUSTOMER_USER, None, None, False),
-        ("aud", Capability.AUDITOR, None, None, True),
-        ("aud", Capability.PROVIDER, None, None, False),
-        ("", Capability.PROVIDER, None, None, False),
-        ("nobody", Capability.AUDITOR, None, None, False),
-    ],
+#: user, capability, channel, customer, whether they may
+GRANTED = (
+    ("up", UPLOAD, "cc", None, True),
+    ("up", UPLOAD, "other", None, False),
+    ("up", UPLOAD, None, None, False),
+    ("up", ADMIN, "cc", None, False),
+    ("boss", ADMIN, "stall", None, True),
+    ("boss", UPLOAD, "stall", None, True),
+    ("boss", UPLOAD, "cc", None, False),
+    ("UP", UPLOAD, "cc", None, False),
+    ("prov", Capability.PROVIDER, None, None, True),
+    ("prov", Capability.PROVIDER, None, "ACME", True),
+    ("prov", UPLOAD, "cc", None, False),
+    ("cust", Capability.CUSTOMER_USER, None, "BETA", True),
+    ("cust", Capability.CUSTOMER_USER, None, "ACME", False),
+    ("cust", Capability.CUSTOMER_USER, None, None, False),
+    ("aud", Capability.AUDITOR, None, None, True),
+    ("aud", Capability.PROVIDER, None, None, False),
+    ("", Capability.PROVIDER, None, None, False),
+    ("nobody", Capability.AUDITOR, None, None, False),
 )
-def test_may(
-    filled: Portal, user: str, capability: Capability, channel: str | None, customer: str | None, expected: bool
-) -> None:
+
+
+def test_may(filled: Portal, subtests: pytest.Subtests) -> None:
     filled.load(operators=OPERATORS)
-    assert may(filled.conn, user, capability, channel=channel, customer=customer) is expected
+    for user, capability, channel, customer, expected in GRANTED:
+        with subtests.test(user=user, capability=capability, channel=channel, customer=customer):
+            assert may(filled.conn, user, capability, channel=channel, customer=customer) is expected
 
 
 def test_who_may_resolve_may_upload(filled: Portal) -> None:

@@ -177,7 +177,11 @@ begin
             union all
             select
                 t.currency,
-                case when e.state = 'reconciled' then 'sale again' else t.verdict end,
+                case
+                    when e.state = 'reconciled' then 'sale again'
+                    when t.verdict = 'exception' and e.id is null then 'exception nobody sees'
+                    else t.verdict
+                end,
                 t.amount_minor, 1
             from intake.transaction as t
             left join books.exception as e on e.import_id = t.import_id and e.row_no = t.row_no
