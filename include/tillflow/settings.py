@@ -57,7 +57,7 @@ class Settings:
     256. TILLFLOW_MAX_EQUIPMENT_SYNC_MB; 4096. TILLFLOW_MAX_PORTAL_DATA_MB; 256."""
 
     duckdb_memory_mb: int
-    """Memory the judge may use before it spills. TILLFLOW_DUCKDB_MEMORY_MB; 384; MB."""
+    """Memory the judge may use before it spills. TILLFLOW_DUCKDB_MEMORY_MB; 256; MB."""
 
     duckdb_threads: int
     """Threads of the judge. TILLFLOW_DUCKDB_THREADS; the machine's processors, at most 4."""
@@ -89,7 +89,7 @@ class Settings:
                     for kind, default in _DEFAULT_MAX_MB.items()
                 }
             ),
-            duckdb_memory_mb=_whole(environ, "TILLFLOW_DUCKDB_MEMORY_MB", 384, 128, 1_048_576),
+            duckdb_memory_mb=_whole(environ, "TILLFLOW_DUCKDB_MEMORY_MB", 256, 128, 1_048_576),
             duckdb_threads=_whole(environ, "TILLFLOW_DUCKDB_THREADS", min(4, os.cpu_count() or 1), 1, 256),
             temp_dir=_path(environ, "TILLFLOW_TEMP_DIR", home / "tmp"),
             report_recipients=_addresses(environ, "TILLFLOW_REPORT_TO", "operations@tillflow.example"),

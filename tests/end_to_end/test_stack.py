@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,8 +12,6 @@ import pytest
 
 from tests.end_to_end.conftest import SAMPLES, Running
 from tillflow.codes import Kind
-from tillflow.samples.generate import sync_dump
-from tillflow.samples.model import PortalSample
 from tillflow.settings import REPOSITORY
 
 pytestmark = pytest.mark.slow
@@ -85,12 +84,13 @@ def test_the_command_line_previews_imports_and_knows_the_file_again(running: Run
 
 
 def test_pins_and_cards_are_in_no_log_mail_or_xcom(running: Running, tmp_path: Path) -> None:
-    portal = PortalSample.from_folder(SAMPLES / "portal_data")
-    dump = sync_dump(portal, 5, 30)
     canary = "73915502846"
-    rows = [{**row, "pin": canary, "access_code": "CANARY", "card_no": ""} for row in dump.rows]
+    vend = {
+        "equipment": "VM-17", "txn_seq": 900_001, "vended_at": "2026-06-01T10:00:00+10:00", "selection": "0001",
+        "unit_price": "3.50", "currency": "AUD", "result": "vend", "access_code": "CANARY", "pin": canary,
+    }  # fmt: skip
     path = tmp_path / "canary.jsonl"
-    path.write_bytes(type(dump)(dump.header, rows, dump.expected, "jsonl").content())
+    path.write_text(json.dumps(vend) + "\n")
     running.drop(Kind.EQUIPMENT_SYNC, path)
     assert running.run("provider", "import_equipment_sync", file=path.name) == "success"
     holding = [

@@ -24,7 +24,7 @@ def test_nothing_set_is_a_complete_configuration() -> None:
         "equipment_sync": 4096 * 1024**2,
         "portal_data": 256 * 1024**2,
     }
-    assert plain.duckdb_memory_mb == 384
+    assert plain.duckdb_memory_mb == 256
     assert 1 <= plain.duckdb_threads <= 4
     assert plain.report_recipients == ("operations@tillflow.example",)
 

@@ -161,16 +161,6 @@ from facts;
 -- What becomes of each row, and for which reasons? In this order: seen before, contradicts, cannot be
 -- read, is not billable, breaks a rule, is a sale.
 create or replace view verdicts as
-with
-placed as (
-    select
-        j.*,
-        coalesce(s.is_duplicate, false) as is_duplicate,
-        coalesce(s.is_conflict, false) as is_conflict
-    from judged as j
-    left join standing as s on s.row_no = j.row_no
-)
-
 select
     *,
     case

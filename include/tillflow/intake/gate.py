@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: no more failing rows than this are listed for a rule; the count is always exact
 MAX_LISTED: Final = 100_000
+#: up to this many rows, one run that lists is cheaper than a run that counts and a run that lists
+_LISTED_AT_ONCE: Final = 200_000
 #: sets are compared without case: the column of that name holds the lower-case text
 LOWER_CASE: Final = "lower_case."
 
@@ -78,7 +80,11 @@ def check_verdicts(
                 column="in_error", max_value=max_row_errors, severity="critical", meta={"rule": "too_many_row_errors"}
             )
         )
-    counted = _run("verdicts", [*table, *map(expect_unbroken, rules)], frame, "BASIC")
+    expectations = [*table, *map(expect_unbroken, rules)]
+    if len(frame) <= _LISTED_AT_ONCE:
+        return _run("verdicts", expectations, frame, _WITH_ROWS)
+    # Listing rows costs with every row that is looked at: count over all, then list among the failing ones.
+    counted = _run("verdicts", expectations, frame, "BASIC")
     listed = _run("verdicts", list(map(expect_unbroken, rules)), failing, _WITH_ROWS) if len(failing) else []
     rows_of = {check.rule: check.failing_rows for check in listed}
     return [

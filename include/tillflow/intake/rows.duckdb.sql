@@ -62,6 +62,16 @@ select
 from ranked
 where row_no > 0 and (content_rank > 1 or (stream_id is not null and key_rank > 1));
 
+-- name: create_placed()#
+-- The judged rows with their standing among earlier rows.
+create or replace view placed as
+select
+    j.*,
+    coalesce(s.is_duplicate, false) as is_duplicate,
+    coalesce(s.is_conflict, false) as is_conflict
+from judged as j
+left join standing as s on s.row_no = j.row_no;
+
 -- name: create_reason_macro()#
 -- The stable codes of a mask, each once, in alphabetical order.
 create or replace macro reason_codes(mask) as

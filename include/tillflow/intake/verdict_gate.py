@@ -28,8 +28,7 @@ def run_gate(
 ) -> list[Check]:
     """All checks of an import whose rows are judged. Raises GateError where judge and checks disagree."""
     rules = judge.catalogue.rules
-    masks = engine.sql(_SQL["masks"]).to_arrow_table()
-    frame = _frame(judge.catalogue, masks)
+    frame = _frame(judge.catalogue, engine.sql(_SQL["masks"]).to_arrow_table())
     failing = frame[frame["in_error"] == 1].head(MAX_LISTED)
     checks = gate.check_verdicts(rules, frame, failing, rows=rows, max_row_errors=max_row_errors)
     return checks + _native_checks(engine, judge, rows, seed)
@@ -73,9 +72,7 @@ def _frame(catalogue: Catalogue, masks: pa.Table) -> pd.DataFrame:
 
 def _native_checks(engine: duckdb.DuckDBPyConnection, judge: Judge, rows: int, seed: str) -> list[Check]:
     has_all_rows = rows <= SAMPLE_ROWS
-    parameters = {"seed": seed, "rows": SAMPLE_ROWS}
-    name = "all_texts" if has_all_rows else "sampled_texts"
-    frame = engine.sql(_SQL[name], params={} if has_all_rows else parameters).df()
+    frame = engine.sql(_SQL["sampled_texts"], params={"seed": seed, "rows": SAMPLE_ROWS}).df()
     rules = [rule for rule in judge.catalogue.rules if rule.natives]
     checks = gate.check_natively(rules, frame, has_all_rows=has_all_rows)
     numbers, broken = frame["row_no"].to_numpy(), frame["broken"].to_numpy()

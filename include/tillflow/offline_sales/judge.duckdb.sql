@@ -152,16 +152,6 @@ from facts;
 -- name: create_verdicts()#
 -- What becomes of each row, and for which reasons? A critical rule is always told, for it refuses the file.
 create or replace view verdicts as
-with
-placed as (
-    select
-        j.*,
-        coalesce(s.is_duplicate, false) as is_duplicate,
-        coalesce(s.is_conflict, false) as is_conflict
-    from judged as j
-    left join standing as s on s.row_no = j.row_no
-)
-
 select
     *,
     case
