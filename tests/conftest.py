@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -13,8 +16,16 @@ from psycopg import sql
 from tillflow.db import migrate
 from tillflow.db.connection import APP_ROLE, Connection, connect
 from tillflow.stack.postgres import PostgresServer, running_postgres
+from tillflow.stack.run_tests import TEMPORARY_ROOT
 
 _numbers = itertools.count(1)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Remove the temporary folder that `./tillflow test` made for this session, unless something failed."""
+    root = Path(os.environ.get(TEMPORARY_ROOT, ""))
+    if exitstatus == 0 and root.name.startswith("tillflow-test-"):
+        shutil.rmtree(root, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from tillflow.settings import REPOSITORY
+from tillflow.settings import REPOSITORY, Settings
 from tillflow.stack.components import base_environment
+from tillflow.stack.run_tests import TEMPORARY_ROOT
 
 CODE = ("include", "dags", "plugins", "tests", "bench")
 DUCKDB_CONFIG = Path(__file__).with_name("duckdb.sqlfluff")
@@ -59,6 +60,7 @@ def run(_options: argparse.Namespace) -> int:
     """Run every check, two at a time; returns 0 when all pass."""
     began = time.monotonic()
     outcomes: list[Outcome] = []
+    Settings.from_environment().temp_dir.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(max_workers=2) as pool:
         for future in as_completed([pool.submit(_run, check) for check in checks()]):
             outcome = future.result()
@@ -79,7 +81,7 @@ def _run(check: Check) -> Outcome:
     result = subprocess.run(  # noqa: S603 - our own commands
         check.command,
         cwd=REPOSITORY,
-        env=base_environment({}),
+        env=base_environment({TEMPORARY_ROOT: str(Settings.from_environment().temp_dir)}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from tillflow.settings import REPOSITORY
 from tillflow.stack.components import base_environment
+
+#: where pytest makes the temporary folders of a session
+TEMPORARY_ROOT: Final = "PYTEST_DEBUG_TEMPROOT"
 
 
 def run(arguments: Sequence[str]) -> NoReturn:
@@ -17,6 +21,9 @@ def run(arguments: Sequence[str]) -> NoReturn:
     # tests make what they need; one that reads the developer's own stack is a mistake
     for name in ("TILLFLOW_DATABASE_URL", "TILLFLOW_STORAGE", "TILLFLOW_ZONE"):
         environment.pop(name, None)
+    # A folder of this session alone: as root, another session's start would close the shared one to the
+    # system user that PostgreSQL runs as. The session removes it when it passed.
+    environment.setdefault(TEMPORARY_ROOT, tempfile.mkdtemp(prefix="tillflow-test-"))
     os.chdir(REPOSITORY)
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, "-m", "pytest", *arguments], environment)  # noqa: S606 - no shell
