@@ -51,13 +51,15 @@ _SNAPSHOT: Final = {
 def load_portal(conn: Connection, engine: duckdb.DuckDBPyConnection, row: ImportRow) -> None:
     """Hand over the machines named in the file with their whole dated past, names frozen first."""
     del row
-    assets: dict[str, Any] = {"assets": [asset for (asset,) in engine.sql(_QUERIES["equipment_seen"]).fetchall()]}
-    _PORTAL.freeze_places(conn, **assets)
+    assets = [asset for (asset,) in engine.sql(_QUERIES["equipment_seen"]).fetchall()]
+    hosts = [customer for (customer,) in _PORTAL.hosts(conn, assets=assets)]
+    _PORTAL.freeze_places(conn, assets=assets)
     _PORTAL.freeze_items(conn)
-    _PORTAL.freeze_vendees(conn, **assets)
+    _PORTAL.freeze_vendees(conn, hosts=hosts)
+    parameters: dict[str, Any] = {"assets": assets, "hosts": hosts}
     for name, columns in _SNAPSHOT.items():
         query = getattr(_PORTAL, name).sql
-        engine.register(name, bulk.read(conn, query, pa.schema(columns), assets))
+        engine.register(name, bulk.read(conn, query, pa.schema(columns), parameters))
     engine.execute(_QUERIES["create_identities"])
 
 

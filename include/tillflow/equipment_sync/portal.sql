@@ -21,18 +21,20 @@ except
 select product_id, code, name from books.item
 on conflict do nothing;
 
--- name: freeze_vendees(assets)!
--- Names of the users of every customer that ever hosted the machines, as they stand now.
+-- name: hosts(assets)
+-- Which customers ever hosted the machines?
+select distinct s.customer_id
+from portal.equipment as e
+inner join portal.allocation as a on a.equipment_id = e.id
+inner join portal.site as s on s.id = a.site_id
+where e.asset_no = any(:assets);
+
+-- name: freeze_vendees(hosts)!
+-- Names of these customers' users as they stand now.
 insert into books.vendee (consumer_id, customer_id, key, name)
 select u.id, u.customer_id, u.key, u.name
 from portal.consumer as u
-where u.customer_id in (
-    select s.customer_id
-    from portal.equipment as e
-    inner join portal.allocation as a on a.equipment_id = e.id
-    inner join portal.site as s on s.id = a.site_id
-    where e.asset_no = any(:assets)
-)
+where u.customer_id = any(:hosts)
 except
 select consumer_id, customer_id, key, name from books.vendee
 on conflict do nothing;
@@ -75,7 +77,7 @@ inner join portal.product as p on p.id = s.product_id
 inner join books.item as i on (i.product_id, i.code, i.name) = (p.id, p.code, p.name)
 where e.asset_no = any(:assets);
 
--- name: consumers(assets)
+-- name: consumers(hosts)
 -- Who are the users of the customers, and how do they show themselves to a machine?
 select
     u.customer_id, u.card_no, u.facility_id, u.access_code, u.pin_hash, u.id as consumer_id,
@@ -83,13 +85,7 @@ select
 from portal.consumer as u
 inner join books.vendee as v
     on (v.consumer_id, v.customer_id, v.key, v.name) = (u.id, u.customer_id, u.key, u.name)
-where u.customer_id in (
-    select s.customer_id
-    from portal.equipment as e
-    inner join portal.allocation as a on a.equipment_id = e.id
-    inner join portal.site as s on s.id = a.site_id
-    where e.asset_no = any(:assets)
-);
+where u.customer_id = any(:hosts);
 
 -- name: access(assets)
 -- Who may use each machine, and when? An access without dates covers all time.
