@@ -21,6 +21,9 @@ from tillflow.samples.oracle import OfflineOracle, SyncOracle
 #: codes of the rules that refuse the whole file
 CRITICAL = {"order_id_not_integer", "draw_no_invalid", "payment_type_unknown"}
 
+#: hundreds of whole imports a test: minutes, and on a busy machine many
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+
 many_examples = settings(
     max_examples=250,
     deadline=None,
