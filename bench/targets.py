@@ -53,8 +53,10 @@ def _of_size(rows: int, cases: Mapping[str, Figures]) -> Iterator[Target]:
         times = cases["pandas"].seconds / ours.seconds
         yield Target(f"{size}: >= {MIN_PANDAS:g} x faster than pandas", f"{times:.1f} x", times >= MIN_PANDAS)
     yield Target(f"{size}: peak <= {MAX_PEAK_MB:.0f} MB", f"{ours.peak_mb:.0f} MB", ours.peak_mb <= MAX_PEAK_MB)
-    share = ours.steps["gate"] / ours.seconds
-    yield Target(f"{size}: Great Expectations <= {MAX_GX_SHARE:.0%}", f"{share:.0%}", share <= MAX_GX_SHARE)
+    # It runs beside the write, so its share is of the work, not of the clock on the wall.
+    share = (ours.steps["gate"] + ours.steps["cpu of the gate"]) / ours.steps["cpu"]
+    found = f"{share:.0%} of the process's CPU time"
+    yield Target(f"{size}: Great Expectations <= {MAX_GX_SHARE:.0%}", found, share <= MAX_GX_SHARE)
     if rows == SMALL_ROWS:
         found = f"{ours.seconds:.2f} s ({ours.process_seconds:.2f} s with process start and imports)"
         yield Target(f"{size}: <= {MAX_SMALL_SECONDS:g} s", found, ours.seconds <= MAX_SMALL_SECONDS)

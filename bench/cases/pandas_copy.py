@@ -144,7 +144,7 @@ def _join_portal(conn: psycopg.Connection, rows: pd.DataFrame, given: Given) -> 
     assets = rows["equipment"].dropna().unique().tolist()
     portal.freeze_places(conn, assets=assets)
     portal.freeze_items(conn)
-    portal.freeze_vendees(conn, assets=assets)
+    portal.freeze_vendees(conn, hosts=[host for (host,) in portal.hosts(conn, assets=assets)])
     machines = _select(conn, "select asset_no as equipment, id as equipment_id from portal.equipment")
     rows["equipment_id"] = rows[["equipment"]].merge(machines, how="left")["equipment_id"].astype("Int64")
     places = _select(

@@ -106,13 +106,13 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def quick_gate(engine: Any, judge: Any, **_: Any) -> list[Check]:
+def quick_gate(judge: Any, evidence: Any) -> list[Check]:
     """The verdicts without Great Expectations, which has tests of its own and takes seconds."""
     return [
         Check("verdicts", rule.name, "quick", rule.severity.value, 1.0, not rows, len(rows), len(rows), rows)
         for rule in judge.catalogue.rules
-        for found in [f"select row_no from verdicts where (reasons >> {rule.bit}) & 1 = 1 order by row_no"]
-        for rows in [tuple(row for (row,) in engine.sql(found).fetchall())]
+        for found in [evidence.verdicts]
+        for rows in [tuple(found["row_no"][found[rule.name] == 1].tolist())]
     ]
 
 

@@ -1,4 +1,7 @@
-"""Books that are emptied between examples: a fresh database each would take most of the time."""
+"""Books that are emptied between examples: a fresh database each would take most of the time.
+
+They are emptied by `delete`: of a few rows, that is ten times faster than `truncate`, which makes new files.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,14 @@ from tillflow.stack.postgres import PostgresServer
 
 EMPTY_BOOKS = """
 set session_replication_role = replica;
-truncate intake.file_error, intake.validation, intake.balance, intake.transaction, intake.stream, intake.import,
-    books.vend_sale, books.offline_sale, books.exception restart identity cascade;
+delete from intake.file_error;
+delete from intake.balance;
+delete from intake.transaction;
+delete from intake.stream;
+delete from intake.import;
+delete from books.vend_sale;
+delete from books.offline_sale;
+delete from books.exception;
 set session_replication_role = origin;
 """
 

@@ -64,7 +64,7 @@ order by equipment, boot_id;
 
 -- name: equipment_seen()
 -- Which machines does the file name?
-select distinct equipment from parsed where length(equipment) <= 40;
+select distinct trimmed(equipment) as equipment from archived where length(trimmed(equipment)) <= 40;
 
 -- name: create_identities()#
 -- How do the users show themselves: by card and facility, or by access code and PIN?

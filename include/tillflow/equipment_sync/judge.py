@@ -51,7 +51,7 @@ _SNAPSHOT: Final = {
 def load_portal(conn: Connection, engine: duckdb.DuckDBPyConnection, row: ImportRow) -> None:
     """Hand over the machines named in the file with their whole dated past, names frozen first."""
     del row
-    assets = [asset for (asset,) in engine.sql(_QUERIES["equipment_seen"]).fetchall()]
+    assets = [asset for (asset,) in engine.execute(_QUERIES["equipment_seen"]).fetchall()]
     hosts = [customer for (customer,) in _PORTAL.hosts(conn, assets=assets)]
     _PORTAL.freeze_places(conn, assets=assets)
     _PORTAL.freeze_items(conn)

@@ -51,31 +51,47 @@ group by e.asset_no, e.id;
 
 -- name: allocations(assets)
 -- At which place did each machine stand, and when? Half-open, in microseconds since 1970.
+with
+machines as materialized (
+    select e.id, e.asset_no from portal.equipment as e where e.asset_no = any(:assets)
+)
+
 select
     a.equipment_id, p.id as place_id, s.id as site_id, s.customer_id,
     (extract(epoch from lower(a.valid)) * 1000000)::bigint as from_us,
     coalesce((extract(epoch from upper(a.valid)) * 1000000)::bigint, 9223372036854775807) as until_us
-from portal.equipment as e
+from machines as e
 inner join portal.allocation as a on a.equipment_id = e.id
 inner join portal.site as s on s.id = a.site_id
 inner join portal.customer as c on c.id = s.customer_id
 inner join books.place as p
     on (p.equipment_id, p.asset_no, p.site_id, p.site_key, p.site_name, p.customer_id, p.customer_key, p.customer_name)
-    = (e.id, e.asset_no, s.id, s.key, s.name, c.id, c.key, c.name)
-where e.asset_no = any(:assets);
+    = (e.id, e.asset_no, s.id, s.key, s.name, c.id, c.key, c.name);
 
 -- name: selections(assets)
--- Which product stood behind each selection, at which price, and when?
-select
-    g.equipment_id, s.code as selection, p.code as product_code, i.id as item_id, s.price_minor,
-    (extract(epoch from lower(g.valid)) * 1000000)::bigint as from_us,
-    coalesce((extract(epoch from upper(g.valid)) * 1000000)::bigint, 9223372036854775807) as until_us
-from portal.equipment as e
-inner join portal.planogram as g on g.equipment_id = e.id
+-- Which product stood behind each selection, at which price, and when? A planogram has many selections:
+-- its period is worked out once.
+with
+planograms as materialized (
+    select
+        g.id, g.equipment_id,
+        (extract(epoch from lower(g.valid)) * 1000000)::bigint as from_us,
+        coalesce((extract(epoch from upper(g.valid)) * 1000000)::bigint, 9223372036854775807) as until_us
+    from portal.equipment as e
+    inner join portal.planogram as g on g.equipment_id = e.id
+    where e.asset_no = any(:assets)
+),
+
+items as materialized (
+    select p.id as product_id, p.code, i.id as item_id
+    from portal.product as p
+    inner join books.item as i on (i.product_id, i.code, i.name) = (p.id, p.code, p.name)
+)
+
+select g.equipment_id, s.code as selection, i.code as product_code, i.item_id, s.price_minor, g.from_us, g.until_us
+from planograms as g
 inner join portal.selection as s on s.planogram_id = g.id
-inner join portal.product as p on p.id = s.product_id
-inner join books.item as i on (i.product_id, i.code, i.name) = (p.id, p.code, p.name)
-where e.asset_no = any(:assets);
+inner join items as i on i.product_id = s.product_id;
 
 -- name: consumers(hosts)
 -- Who are the users of the customers, and how do they show themselves to a machine?

@@ -9,12 +9,16 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+import psycopg
 import pyarrow.parquet as pq
+from psycopg import Rollback
 from psycopg.rows import class_row
 
 from tillflow.clock import Clock
@@ -30,7 +34,7 @@ from tillflow.intake.judging import judge_rows
 from tillflow.intake.refused import move_to_refused
 from tillflow.intake.stopwatch import Stopwatch
 from tillflow.intake.storage import Storage
-from tillflow.intake.verdict_gate import file_errors, run_gate
+from tillflow.intake.verdict_gate import Evidence, file_errors, gather_evidence, run_gate
 from tillflow.settings import Settings
 
 _SQL: Final = beside(__file__, "book.sql")
@@ -98,17 +102,17 @@ def _book(tools: _Tools, import_id: int, storage: Storage, temp_dir: Path) -> Im
     with storage.local_copy(row.archive_path, temp_dir) as archive:
         with tools.watch.step("judge"):
             judge_rows(tools.conn, tools.engine, tools.judge, row, archive)
-        with tools.watch.step("gate"):
-            limit = _SQL.max_row_errors(tools.conn, channel_id=row.channel_id)
-            staged = pq.read_metadata(archive).num_rows
-            checks = run_gate(tools.engine, tools.judge, rows=staged, seed=row.sha256, max_row_errors=limit)
+        staged, now = pq.read_metadata(archive).num_rows, tools.clock()
+        # The database writes the sales while this process decides: together as long as the longer of the two.
+        with ThreadPoolExecutor(1, "gate") as beside:
+            gate = beside.submit(_decide, tools, _evidence(tools, row, staged))
+            with tools.watch.step("write"):
+                errors = _write_sales(tools, row, gate, now)
         with tools.watch.step("write"):
-            _record_checks(tools.conn, import_id, checks)
-            errors = file_errors(tools.judge, checks)
             if errors:
-                _refuse(tools, row, errors)
+                _refuse(tools, row, errors, now)
             else:
-                _write(tools, row)
+                _write_rest(tools, row, now)
     return row
 
 
@@ -120,10 +124,34 @@ def _lock_import(conn: Connection, import_id: int) -> ImportRow:
     return row
 
 
-def _write(tools: _Tools, row: ImportRow) -> None:
-    """Append everything to the books; the triggers prove the balance when the transaction commits."""
-    now = tools.clock()
-    _copy(tools, tools.judge.sales_table, tools.judge.queries["sales"], row, now=now)
+def _evidence(tools: _Tools, row: ImportRow, staged: int) -> Evidence:
+    limit = _SQL.max_row_errors(tools.conn, channel_id=row.channel_id)
+    with tools.watch.step("gate"):
+        return gather_evidence(tools.engine, tools.judge, rows=staged, seed=row.sha256, max_row_errors=limit)
+
+
+def _decide(tools: _Tools, evidence: Evidence) -> list[Check]:
+    with tools.watch.step("gate, beside the write"):
+        return run_gate(tools.judge, evidence)
+
+
+def _write_sales(tools: _Tools, row: ImportRow, gate: Future[list[Check]], now: datetime) -> list[FileError]:
+    """Append the sales before the gate has decided; what it refuses is taken back. Returns why it refuses."""
+    try:
+        with tools.conn.transaction():
+            _copy(tools, tools.judge.sales_table, tools.judge.queries["sales"], row, now=now)
+            errors = file_errors(tools.judge, gate.result())
+            if errors:
+                raise Rollback
+    except psycopg.Error:
+        gate.result()  # a judge that lets the unbookable pass is the better reason, and raised here
+        raise
+    _record_checks(tools.conn, row.id, gate.result())
+    return errors
+
+
+def _write_rest(tools: _Tools, row: ImportRow, now: datetime) -> None:
+    """Append everything else to the books; the triggers prove the balance when the transaction commits."""
     _copy(tools, "intake.transaction", _ROWS["transactions"], row, json_columns=("raw",))
     _copy(tools, "books.exception", tools.judge.queries["exceptions"], row, now=now)
     _copy(tools, "intake.balance", _ROWS["balance"], row)
@@ -152,9 +180,8 @@ def _record_checks(conn: Connection, import_id: int, checks: Sequence[Check]) ->
     )
 
 
-def _refuse(tools: _Tools, row: ImportRow, errors: Sequence[FileError]) -> None:
+def _refuse(tools: _Tools, row: ImportRow, errors: Sequence[FileError], now: datetime) -> None:
     """Nothing of the file is booked: every row read is a row rejected."""
-    now = tools.clock()
     record_file_errors(tools.conn, row.id, errors)
     _copy(tools, "intake.balance", _ROWS["balance_of_refused"], row)
     _SQL.mark_rejected(tools.conn, import_id=row.id, at=now)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MAX_LISTED: Final = 100_000
 #: up to this many rows, one run that lists is cheaper than a run that counts and a run that lists
 _LISTED_AT_ONCE: Final = 200_000
+#: checks of a whole table, which fail once and not by the row
+OF_THE_TABLE: Final = frozenset({"every_row_is_judged", "too_many_row_errors"})
 #: sets are compared without case: the column of that name holds the lower-case text
 LOWER_CASE: Final = "lower_case."
 
@@ -58,9 +60,9 @@ def check_verdicts(
     rows: int,
     max_row_errors: int | None,
 ) -> list[Check]:
-    """Judge every row's verdict.
+    """Judge every row's verdict, of a whole file or of a slice of it.
 
-    `frame`: row_no and one 0/1 column per rule (1: broken), all rows. `failing`: its rows with any 1.
+    `frame`: row_no and one 0/1 column per rule (1: broken). `failing`: its rows with any 1.
     `rows`: how many were staged, so that an empty or short frame cannot pass.
     """
     import great_expectations.expectations as gxe

@@ -220,9 +220,9 @@ def _reading(source: Source, scanned: Scan, dialect: Dialect) -> dict[str, Any]:
 
 def _stage(door: Door, source: Source, scanned: Scan, dialect: Dialect, layout: Layout, target: Path) -> Staged:
     settings = door.settings
-    with open_engine(
-        memory_mb=settings.duckdb_memory_mb, threads=settings.duckdb_threads, temp_dir=settings.temp_dir
-    ) as engine:
+    # With less, reading and writing Parquet side by side falls back to one thread; nothing else is held now.
+    memory_mb = 2 * settings.duckdb_memory_mb
+    with open_engine(memory_mb=memory_mb, threads=settings.duckdb_threads, temp_dir=settings.temp_dir) as engine:
         return stage(engine, source, scanned, dialect, layout, pin_secret=settings.pin_secret, target=target)
 
 

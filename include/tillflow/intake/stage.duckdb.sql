@@ -10,6 +10,10 @@ case
     else value
 end;
 
+-- name: set_pin_hashes()#
+-- The hashes of all PINs of four digits, in the order of the PINs.
+set variable pin_hashes = (select list(hash::uuid order by pin) from four_digits);
+
 -- name: create_pin_macro()#
 -- The first 128 bits of HMAC-SHA-256. Most PINs have four digits: those are looked up, not computed.
 create or replace macro keyed_hash(pin) as
@@ -70,13 +74,17 @@ select
     case when cardinality(others) > 0 then to_json(others)::varchar end as extra
 from fields;
 
--- name: sanitised()
--- The rows as they may be kept: no card number in any value.
-select guarded(columns(*)) from raw;
+-- name: write_sanitised(target)!
+-- The rows as they may be kept: no card number in any value. Small row groups let the engine write with all
+-- its threads in little memory.
+copy (select guarded(columns(*)) from raw)
+to :target (format parquet, compression snappy, row_group_size 40960);
 
--- name: sanitised_with_pin()
+-- name: write_sanitised_with_pin(target)!
 -- The rows as they may be kept: no card number in any value, and of the PIN its keyed hash.
-select guarded(columns(raw.* exclude (pin))), keyed_hash(trim(pin, ' ' || chr(9) || chr(160))) as pin_hash from raw;
+copy (
+    select guarded(columns(raw.* exclude (pin))), keyed_hash(trim(pin, ' ' || chr(9) || chr(160))) as pin_hash from raw
+) to :target (format parquet, compression snappy, row_group_size 40960);
 
 -- name: places_of(path, value)
 -- In which columns and rows (counted from 0) does a value stand?

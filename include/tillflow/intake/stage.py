@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NoReturn
-from uuid import UUID
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tillflow.db.queries import texts_beside
@@ -68,10 +68,9 @@ def stage(
     try:
         with _readable(source, scan) as path:
             raw = _raw_rows(engine, path, dialect, layout)
-            has_pin = "pin" in raw.columns
-            kept = raw.query("raw", _SQL["sanitised_with_pin" if has_pin else "sanitised"])
-            assert kept is not None, "a select has rows"
-            kept.write_parquet(str(part), compression="snappy")
+            raw.create_view("raw")
+            write = "write_sanitised_with_pin" if "pin" in raw.columns else "write_sanitised"
+            engine.execute(_SQL[write], {"target": str(part)})
         if redactions:
             _refuse_card_numbers(engine, source, part, structure)
         staged = Staged(target, _count(part), 1 if dialect.form == "json_lines" else 2, tuple(structure.blank_rows))
@@ -100,7 +99,8 @@ def _define_sanitisers(engine: duckdb.DuckDBPyConnection, pin_secret: bytes) -> 
     engine.create_function("redacted", redacted, ["VARCHAR"], "VARCHAR")
     key = pin_secret if len(pin_secret) <= _SHA256_BLOCK else hashlib.sha256(pin_secret).digest()
     key = key.ljust(_SHA256_BLOCK, b"\0")
-    engine.execute("set variable pin_hashes = $1", [_hashes_of_four_digits(pin_secret)])
+    engine.register("four_digits", _hashes_of_four_digits(pin_secret))
+    engine.execute(_SQL["set_pin_hashes"])
     engine.execute("set variable inner_key = $1", [bytes(byte ^ 0x36 for byte in key)])
     engine.execute("set variable outer_key = $1", [bytes(byte ^ 0x5C for byte in key)])
     engine.execute(_SQL["create_macros"])
@@ -109,8 +109,9 @@ def _define_sanitisers(engine: duckdb.DuckDBPyConnection, pin_secret: bytes) -> 
 
 
 @lru_cache(maxsize=1)
-def _hashes_of_four_digits(pin_secret: bytes) -> list[UUID]:
-    return [pin_hash(pin_secret, f"{pin:04}") for pin in range(10_000)]
+def _hashes_of_four_digits(pin_secret: bytes) -> pa.Table:
+    pins = range(10_000)
+    return pa.table({"pin": pins, "hash": [str(pin_hash(pin_secret, f"{pin:04}")) for pin in pins]})
 
 
 def _raw_rows(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -12,7 +14,7 @@ from tillflow.db.queries import texts_beside
 from tillflow.errors import FileError
 from tillflow.intake import gate
 from tillflow.intake.catalogue import Catalogue
-from tillflow.intake.gate import MAX_LISTED, Check, GateError
+from tillflow.intake.gate import MAX_LISTED, OF_THE_TABLE, Check, GateError
 from tillflow.intake.judge import Judge
 
 if TYPE_CHECKING:
@@ -21,17 +23,36 @@ if TYPE_CHECKING:
 _SQL: Final = texts_beside(__file__, "verdict_gate.duckdb.sql")
 #: files up to this many rows are checked natively whole, larger ones by a sample of this size
 SAMPLE_ROWS: Final = 10_000
+#: the verdicts of a larger file are judged in slices of this size
+SLICE_ROWS: Final = 1_000_000
 
 
-def run_gate(
+@dataclass(frozen=True)
+class Evidence:
+    """What the gate judges, taken out of the engine so that it can decide while the engine goes on."""
+
+    #: row_no and reasons (a bit per rule) of all rows, by row_no
+    masks: pa.Table
+    #: the texts of a sample, and what the judge made of them
+    sample: pd.DataFrame
+    #: how many rows were staged
+    rows: int
+    #: how many rows in error the channel allows
+    max_row_errors: int | None
+
+
+def gather_evidence(
     engine: duckdb.DuckDBPyConnection, judge: Judge, *, rows: int, seed: str, max_row_errors: int | None
-) -> list[Check]:
-    """All checks of an import whose rows are judged. Raises GateError where judge and checks disagree."""
-    rules = judge.catalogue.rules
-    frame = _frame(judge.catalogue, engine.sql(_SQL["masks"]).to_arrow_table())
-    failing = frame[frame["in_error"] == 1].head(MAX_LISTED)
-    checks = gate.check_verdicts(rules, frame, failing, rows=rows, max_row_errors=max_row_errors)
-    return checks + _native_checks(engine, judge, rows, seed)
+) -> Evidence:
+    """The evidence of an import whose rows are judged."""
+    masks = engine.sql(_SQL["masks"]).to_arrow_table()
+    sample = engine.sql(_SQL["sampled_texts"], params={"seed": seed, "rows": SAMPLE_ROWS}).df()
+    return Evidence(masks, sample, rows, max_row_errors)
+
+
+def run_gate(judge: Judge, evidence: Evidence) -> list[Check]:
+    """All checks of an import. Raises GateError where judge and checks disagree."""
+    return merged(_verdict_checks(judge, evidence)) + _native_checks(judge, evidence)
 
 
 def file_errors(judge: Judge, checks: Sequence[Check]) -> list[FileError]:
@@ -70,9 +91,50 @@ def _frame(catalogue: Catalogue, masks: pa.Table) -> pd.DataFrame:
     return pd.DataFrame(columns, copy=False)
 
 
-def _native_checks(engine: duckdb.DuckDBPyConnection, judge: Judge, rows: int, seed: str) -> list[Check]:
-    has_all_rows = rows <= SAMPLE_ROWS
-    frame = engine.sql(_SQL["sampled_texts"], params={"seed": seed, "rows": SAMPLE_ROWS}).df()
+def _verdict_checks(judge: Judge, evidence: Evidence) -> Iterator[list[Check]]:
+    """The checks of each slice. Slices hold the memory that Great Expectations takes, whatever the file's size."""
+    rows_left, errors_left, last_row = evidence.rows, evidence.max_row_errors, 0
+    for offset in range(0, max(evidence.masks.num_rows, 1), SLICE_ROWS):
+        frame = _frame(judge.catalogue, evidence.masks.slice(offset, SLICE_ROWS))
+        if len(frame) and frame["row_no"].iloc[0] <= last_row:  # within a slice, Great Expectations looks
+            raise GateError(f"the judge is broken: row {last_row} has two verdicts")
+        is_last = offset + SLICE_ROWS >= evidence.masks.num_rows
+        yield gate.check_verdicts(
+            judge.catalogue.rules,
+            frame,
+            frame[frame["in_error"] == 1].head(MAX_LISTED),
+            # what the slices before have not used up: too few or too many rows show in the last one
+            rows=rows_left if is_last else len(frame),
+            max_row_errors=errors_left,
+        )
+        rows_left -= len(frame)
+        if errors_left is not None:
+            errors_left = max(0, errors_left - int(frame["in_error"].sum()))
+        last_row = int(frame["row_no"].iloc[-1]) if len(frame) else last_row
+
+
+def merged(slices: Iterable[Sequence[Check]]) -> list[Check]:
+    """The checks of the whole file out of those of its slices: failed where one failed, counted together."""
+    whole: dict[tuple[str, str], Check] = {}
+    for check in chain.from_iterable(slices):
+        key = (check.rule, check.expectation)
+        whole[key] = _added(whole[key], check) if key in whole else check
+    return list(whole.values())
+
+
+def _added(one: Check, other: Check) -> Check:
+    failed = (one.failed, other.failed)
+    return replace(
+        one,
+        success=one.success and other.success,
+        evaluated=one.evaluated + other.evaluated,
+        failed=max(failed) if one.rule in OF_THE_TABLE else sum(failed),
+        failing_rows=(one.failing_rows + other.failing_rows)[:MAX_LISTED],
+    )
+
+
+def _native_checks(judge: Judge, evidence: Evidence) -> list[Check]:
+    frame, has_all_rows = evidence.sample, evidence.rows <= SAMPLE_ROWS
     rules = [rule for rule in judge.catalogue.rules if rule.natives]
     checks = gate.check_natively(rules, frame, has_all_rows=has_all_rows)
     numbers, broken = frame["row_no"].to_numpy(), frame["broken"].to_numpy()

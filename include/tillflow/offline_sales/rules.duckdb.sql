@@ -87,7 +87,8 @@ lower(title) not in ('ms', 'mrs', 'miss', 'mr', 'dr', 'ms.', 'mrs.', 'miss.', 'm
 -- title: Bad First Name
 -- message: FIRST_NAME must be 2 to 44 letters, blanks, hyphens, apostrophes or dots
 -- action: correct it
-first_name is null or not regexp_full_match(first_name, '[\p{L}\p{M} .''\x{2019}\x{2010}-]{2,44}')
+first_name is null or length(first_name) not between 2 and 44
+or not regexp_full_match(first_name, '[\p{L}\p{M} .''\x{2019}\x{2010}-]+')
 
 -- rule: bad_last_name
 -- column: last_name
@@ -95,7 +96,8 @@ first_name is null or not regexp_full_match(first_name, '[\p{L}\p{M} .''\x{2019}
 -- title: Bad Last Name
 -- message: LAST_NAME must be 2 to 36 letters, blanks, hyphens, apostrophes or dots
 -- action: correct it
-last_name is null or not regexp_full_match(last_name, '[\p{L}\p{M} .''\x{2019}\x{2010}-]{2,36}')
+last_name is null or length(last_name) not between 2 and 36
+or not regexp_full_match(last_name, '[\p{L}\p{M} .''\x{2019}\x{2010}-]+')
 
 -- rule: missing_address
 -- column: add_line_1

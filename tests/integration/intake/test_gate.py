@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from tests.strategies import PORTAL
@@ -17,6 +18,7 @@ from tillflow.intake.booking import book_import
 from tillflow.intake.catalogue import Catalogue, Native, Rule
 from tillflow.intake.gate import GateError
 from tillflow.intake.judge import Judge
+from tillflow.intake.verdict_gate import Evidence
 from tillflow.samples.expected import Expected
 from tillflow.samples.generate import offline_sales, sync_dump
 from tillflow.samples.sample_file import SampleFile
@@ -137,6 +139,36 @@ def test_a_lost_row_or_an_empty_frame_cannot_pass(
     rows = frame(a_rule.name)
     found = gate.check_verdicts([a_rule], rows, rows[rows["in_error"] == 1], rows=3, max_row_errors=None)
     assert [check.rule for check in found if check.refuses_the_file] == broken
+
+
+def evidence_of(numbers: list[int], reasons: list[int], **changed: Any) -> Evidence:
+    masks = pa.table({"row_no": pa.array(numbers, pa.int32()), "reasons": pa.array(reasons, pa.int64())})
+    return Evidence(masks, pd.DataFrame(), **({"rows": len(numbers), "max_row_errors": None} | changed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", [None, 0, 2, 3])
+def test_a_large_file_is_judged_in_slices_as_it_would_be_whole(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch, limit: int | None
+) -> None:
+    judge = inbox.importer.judge(SYNC)
+    evidence = evidence_of(list(range(2, 12)), [0, 1, 0, 0, 3, 0, 0, 0, 0, 4], max_row_errors=limit)
+    whole = verdict_gate.merged(verdict_gate._verdict_checks(judge, evidence))
+    monkeypatch.setattr(verdict_gate, "SLICE_ROWS", 3)
+    assert verdict_gate.merged(verdict_gate._verdict_checks(judge, evidence)) == whole
+    assert {check.rule for check in whole if check.refuses_the_file} == (
+        {"too_many_row_errors"} if limit in {0, 2} else set()
+    )
+
+
+@pytest.mark.slow
+def test_a_row_lost_or_repeated_between_slices_cannot_pass(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = inbox.importer.judge(SYNC)
+    monkeypatch.setattr(verdict_gate, "SLICE_ROWS", 2)
+    with pytest.raises(GateError, match="row 3 has two verdicts"):
+        list(verdict_gate._verdict_checks(judge, evidence_of([2, 3, 3, 4], [0, 0, 0, 0])))
+    found = verdict_gate.merged(verdict_gate._verdict_checks(judge, evidence_of([2, 3, 4, 5], [0] * 4, rows=5)))
+    assert [check.rule for check in found if check.refuses_the_file] == ["every_row_is_judged"]
 
 
 @pytest.mark.slow
