@@ -12,6 +12,7 @@ from typing import NoReturn
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from bench import payments
 from bench.case import BOOKING, CASES, CaseFailedError, Figures, measure
 from bench.installation import Installation, installation
 from bench.report import NAMES, as_json, show
@@ -109,6 +110,8 @@ def _stop(_number: int, _frame: object) -> NoReturn:
 
 def main(arguments: Sequence[str]) -> int:
     """0: measured, whatever the targets say; 1: wrong results or no start; 130: interrupted."""
+    if arguments[:1] == ["payments"]:
+        return payments.main(arguments[1:])
     options = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _stop)
     try:

@@ -50,3 +50,41 @@ class PaymentType(StrEnum):
     CHEQUE = "CHQ"
     MONEY_ORDER = "MO"
     BANK_DRAFT = "BD"
+
+
+class PaymentState(StrEnum):
+    """How far the payment of an offline sale is (domain 2.4). Which may follow which: the table books.move."""
+
+    DUE = "due"
+    IN_FLIGHT = "in_flight"
+    RETRY_WAIT = "retry_wait"
+    UNKNOWN = "unknown"
+    NEEDS_REVIEW = "needs_review"
+    SUCCEEDED = "succeeded"
+    FAILED_HARD = "failed_hard"
+    EXHAUSTED = "exhausted"
+    CANCELED = "canceled"
+    #: cheque, money order, bank draft
+    RECEIVED = "received"
+    CLEARED = "cleared"
+    RETURNED = "returned"
+
+
+class RefundState(StrEnum):
+    """How far money on its way back is."""
+
+    DUE = "due"
+    IN_FLIGHT = "in_flight"
+    REFUNDED = "refunded"
+    REFUSED = "refused"
+    TO_PAY_OUT = "to_pay_out"
+
+
+class Tab(StrEnum):
+    """Where an operator finds a row of an offline-sales import; always derived (books.row_tab)."""
+
+    PROCESSING = "processing"
+    REQUIRES_ACTION = "requires_action"
+    FUNDS_PENDING = "funds_pending"
+    SUCCESSFUL = "successful"
+    ABANDONED = "abandoned"

@@ -23,6 +23,7 @@ from tillflow.intake.judge import Judge
 from tillflow.intake.receive import Delivery, Door, Received, receive
 from tillflow.intake.storage import Storage
 from tillflow.intake.validation_page import write_validation_page
+from tillflow.offline_sales.attribute import attribute_paid
 from tillflow.offline_sales.judge import make_judge
 from tillflow.portal.grants import may_import
 from tillflow.portal.import_portal_data import import_portal_data
@@ -52,7 +53,7 @@ def take_in(door: Door, delivery: Delivery) -> Received:
 
 
 def book(conn: Connection, kind: Kind, import_id: int, settings: Settings) -> Booked:
-    """Book an import that was taken in, queue the mail about it, write its validation page.
+    """Book an import that was taken in, give the products of its cash sales, queue the mail, write its page.
 
     Raises FileRefusedError, when mail and page tell of the refusal, and UnavailableError. What was
     committed stays committed then; a second call finds it and does what is left.
@@ -63,6 +64,8 @@ def book(conn: Connection, kind: Kind, import_id: int, settings: Settings) -> Bo
     except FileRefusedError:
         _tell(conn, import_id, settings, storage)
         raise
+    if kind is Kind.OFFLINE_SALES:  # what was paid at the stall needs no gateway
+        attribute_paid(conn, now=utc_now(), actor="import", import_id=import_id)
     _tell(conn, import_id, settings, storage)
     return booked
 

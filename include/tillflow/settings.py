@@ -65,6 +65,19 @@ class Settings:
     temp_dir: Path
     """Where the judge spills and uploads wait. TILLFLOW_TEMP_DIR; `<home>/tmp`; path."""
 
+    payment_retries: int
+    """Charges after the first one that was declined softly. TILLFLOW_PAYMENT_RETRIES; 3."""
+
+    payment_retry_seconds: int
+    """From the end of one charge to the next. TILLFLOW_PAYMENT_RETRY_SECONDS; 86400; elapsed seconds."""
+
+    payment_concurrency: int
+    """Charges under way at once in one sweep. TILLFLOW_PAYMENT_CONCURRENCY; 8."""
+
+    card_declines_per_month: int
+    """Declines of one card in 30 days after which it is not tried again: card schemes fine more.
+    TILLFLOW_CARD_DECLINES_PER_MONTH; 15."""
+
     report_recipients: tuple[str, ...]
     """Who gets the daily status report. TILLFLOW_REPORT_TO; operations@tillflow.example."""
 
@@ -92,6 +105,10 @@ class Settings:
             duckdb_memory_mb=_whole(environ, "TILLFLOW_DUCKDB_MEMORY_MB", 256, 128, 1_048_576),
             duckdb_threads=_whole(environ, "TILLFLOW_DUCKDB_THREADS", min(4, os.cpu_count() or 1), 1, 256),
             temp_dir=_path(environ, "TILLFLOW_TEMP_DIR", home / "tmp"),
+            payment_retries=_whole(environ, "TILLFLOW_PAYMENT_RETRIES", 3, 0, 100),
+            payment_retry_seconds=_whole(environ, "TILLFLOW_PAYMENT_RETRY_SECONDS", 86_400, 0, 31_536_000),
+            payment_concurrency=_whole(environ, "TILLFLOW_PAYMENT_CONCURRENCY", 8, 1, 256),
+            card_declines_per_month=_whole(environ, "TILLFLOW_CARD_DECLINES_PER_MONTH", 15, 1, 1000),
             report_recipients=_addresses(environ, "TILLFLOW_REPORT_TO", "operations@tillflow.example"),
             mail_from=_address(environ, "TILLFLOW_MAIL_FROM", "tillflow@tillflow.example"),
             _pin_secret=environ.get("TILLFLOW_PIN_SECRET", "").encode(),

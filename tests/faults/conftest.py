@@ -17,14 +17,16 @@ import pytest
 from psycopg import sql
 
 from tests.faults.books import books, files
+from tests.faults.payment_matrix import Matrix
 from tests.faults.task_process import settings_for
+from tests.gateways import SandboxServer, running_sandbox
 from tests.importing import CHANNEL, PIN_SECRET
 from tests.strategies import PORTAL
 from tillflow.codes import Kind
 from tillflow.db.connection import APP_ROLE, connect
 from tillflow.portal.load_portal_data import load_portal_data
 from tillflow.settings import REPOSITORY
-from tillflow.stack.postgres import PostgresServer
+from tillflow.stack.postgres import PostgresServer, binaries
 
 _numbers = itertools.count(1)
 
@@ -45,6 +47,12 @@ def copy_database(postgres: PostgresServer, mould: str, name: str) -> str:
         admin.execute(sql.SQL(copied).format(sql.Identifier(name), sql.Identifier(mould)))
         admin.execute(sql.SQL("grant temporary on database {} to tillflow_app").format(sql.Identifier(name)))
     return urlunsplit(urlsplit(postgres.url("tillflow"))._replace(path=f"/{name}"))
+
+
+def stop_at_once(server: PostgresServer) -> None:
+    """As a power cut: no session ends, nothing is written."""
+    stop = [str(binaries() / "pg_ctl"), "-w", "-m", "immediate", "-D", str(server.data), "stop"]
+    subprocess.run(stop, check=True, stdout=subprocess.DEVNULL, cwd="/", **server.user.popen_arguments())
 
 
 @dataclass
@@ -101,3 +109,31 @@ def install(
         return Installation(url, tmp_path_factory.mktemp(f"home{number}"))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def payment_workers() -> Iterator[tuple[subprocess.Popen[str], subprocess.Popen[str]]]:
+    command = [sys.executable, "-m", "tests.faults.payment_worker"]
+    environment = {"PYTHONPATH": f"{REPOSITORY / 'include'}:{REPOSITORY}", "PATH": "/usr/bin:/bin", "TZ": "UTC"}
+    given = {"cwd": REPOSITORY, "env": environment, "text": True, "stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **given) as one, subprocess.Popen(command, **given) as other:  # type: ignore[call-overload]
+        yield one, other
+        one.stdin.close()
+        other.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
+    with running_sandbox(tmp_path_factory.mktemp("gateway")) as server:
+        yield server
+
+
+@pytest.fixture
+def matrix(
+    database: str,
+    sandbox_process: SandboxServer,
+    payment_workers: tuple[subprocess.Popen[str], subprocess.Popen[str]],
+    tmp_path: Path,
+) -> Iterator[Matrix]:
+    yield Matrix(database, sandbox_process, payment_workers, tmp_path)
+    sandbox_process.reset()

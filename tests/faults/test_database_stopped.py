@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from tests.faults.books import books
+from tests.faults.conftest import stop_at_once
 from tests.faults.task_process import POINTS, quick_gate, run_import, settings_for
 from tests.importing import PIN_SECRET
 from tests.strategies import PORTAL
@@ -23,7 +23,7 @@ from tillflow.errors import BrokenBalanceError, UnavailableError
 from tillflow.intake import booking
 from tillflow.portal.load_portal_data import load_portal_data
 from tillflow.samples.generate import sync_dump
-from tillflow.stack.postgres import PostgresServer, binaries, running_postgres
+from tillflow.stack.postgres import PostgresServer, running_postgres
 
 DUMP = sync_dump(PORTAL, 4, 80, bad_share=0.5).content()
 
@@ -43,12 +43,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]
 def _checkpoint(server: PostgresServer) -> None:
     with psycopg.connect(server.superuser_url, autocommit=True) as admin:
         admin.execute("checkpoint")
-
-
-def _stop_at_once(server: PostgresServer) -> None:
-    """As a power cut: no session ends, nothing is written."""
-    stop = [str(binaries() / "pg_ctl"), "-w", "-m", "immediate", "-D", str(server.data), "stop"]
-    subprocess.run(stop, check=True, stdout=subprocess.DEVNULL, cwd="/", **server.user.popen_arguments())
 
 
 @pytest.fixture
@@ -114,7 +108,7 @@ def test_a_server_that_stops_in_mid_run_loses_and_doubles_nothing(
     expected_home, home = tmp_path / "expected", tmp_path / "home"
     _drop(home)
     with monkeypatch.context() as stopping:
-        _call_once_at(point, lambda: _stop_at_once(server), stopping)
+        _call_once_at(point, lambda: stop_at_once(server), stopping)
         with pytest.raises(UnavailableError, match=r"nothing was booked|does not answer") as error:
             run_import(url, str(home), Kind.EQUIPMENT_SYNC)
     assert "\n" not in str(error.value)

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from tillflow import imports
 from tillflow.airflow_edge.connections import tillflow_connection
+from tillflow.airflow_edge.runs import started_by
 from tillflow.codes import Kind
 from tillflow.db.connection import Connection, answering
 from tillflow.errors import FileRefusedError
@@ -26,7 +27,7 @@ def take_named_file(kind: Kind) -> int:
     params = context["params"]
     if params.get("import_id"):
         return int(params["import_id"])
-    uploader, is_vouched_for = _who(context)
+    uploader, is_person = started_by(context)
     settings, channel = Settings.from_environment(), params.get("channel")
     with answering(), tillflow_connection() as conn, _refusals_reported(conn, settings):
         door = imports.door_to(conn, settings)
@@ -36,7 +37,7 @@ def take_named_file(kind: Kind) -> int:
             raise AirflowFailException(str(error)) from None
         into = partial(imports.take_in, door)
         waiting = Waiting(kind, key, channel)
-        return take(door.storage, waiting, into, uploader=uploader, is_vouched_for=is_vouched_for).import_id
+        return take(door.storage, waiting, into, uploader=uploader, is_vouched_for=not is_person).import_id
 
 
 def book_taken_file(kind: Kind, import_id: int) -> dict[str, Any]:
@@ -61,13 +62,3 @@ def _refusals_reported(conn: Connection, settings: Settings) -> Iterator[None]:
         if refused.import_id is not None:
             imports.report(conn, refused.import_id, settings)
         raise AirflowFailException(imports.refusal_text(refused)) from None
-
-
-def _who(context: Any) -> tuple[str, bool]:
-    """Who started the run, and whether the start itself vouches for the file.
-
-    A person's run is checked against the grants. A scheduled run, and `dag.test()`, which needs the
-    installation's own secrets, are the system's.
-    """
-    user = context["dag_run"].triggering_user_name
-    return (user, False) if user and user != "dag_test" else ("inbox", True)

@@ -1,4 +1,4 @@
-"""docs/error-codes.md: every code a person can meet, from the catalogues and the file errors."""
+"""docs/error-codes.md: every code a person can meet: the catalogues, the file errors, the payments' reasons."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 from tillflow.codes import Kind
 from tillflow.intake.catalogue import Native, Rule, Severity, load_catalogue
 from tillflow.intake.file_errors import FILE_ERRORS
+from tillflow.payment_reasons import REASONS
 from tillflow.settings import REPOSITORY
 
 ERROR_CODES_PAGE: Final = REPOSITORY / "docs" / "error-codes.md"
@@ -44,6 +45,12 @@ _CRITICAL: Final = """\
 ## Offline sales that refuse the file
 One such row, and nothing of the file is booked.
 """
+_PAYMENTS: Final = """\
+## Payments that wait for a person
+What stops a payment, or keeps the buyer from the product of a paid sale; [what to do](operating.md#payments) in each
+state. Every other code is the bank's own decline code: ask the buyer for another card, or abandon the row. Of a refund
+it says why the gateway refused: send the refund again, or pay the money out by hand.
+"""
 _FOOT: Final = """\
 *Checked twice*: what Great Expectations verifies over the text of the rows on top of the verdict (all rows of a file
 up to 10,000 rows, a sample of a larger one); where the two disagree the file is not booked and the run is red.
@@ -59,12 +66,18 @@ def error_codes_page() -> str:
         if critical:
             parts.append(_CRITICAL + _rules(critical))
         parts.append(head + _rules([rule for rule in rules if rule.severity is not Severity.CRITICAL]))
-    return "\n".join([*parts, _FOOT])
+    payments = _PAYMENTS + _table(("code", "message", "what to do"), _payment_reasons())
+    return "\n".join([*parts, _FOOT, payments])
 
 
 def _file_errors() -> Iterator[Sequence[str]]:
     for code, text in FILE_ERRORS.items():
         yield f"`{code}`", text.meaning, text.action
+
+
+def _payment_reasons() -> Iterator[Sequence[str]]:
+    for code, reason in REASONS.items():
+        yield f"`{code}`", f"{reason.title}.", reason.action
 
 
 def _rules(rules: Iterable[Rule]) -> str:

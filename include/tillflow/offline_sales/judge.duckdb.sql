@@ -169,17 +169,14 @@ select
 from placed;
 
 -- name: sales(import_id, recorded_at)
--- Which rows are sales, and how far is each paid? Cash is; a card is charged; the rest waits for approval.
+-- Which rows are sales? Each brings its payment.
 select
     v.stream_id, v.seq, :import_id::int as import_id, v.row_no,
     getvariable('channel_id')::int as channel_id, v.draw_id, v.draw_product_id,
     p.customer_id as buyer_customer_id, p.title, p.first_name, p.last_name,
     v.address_line as address_line_1, p.address_line_2, p.suburb, p.state, p.postcode, p.country,
     p.email, p.phone, v.quantity, v.amount_minor, v.currency, p.payment_type, p.payment_ref, p.card_token,
-    v.sold_at, :recorded_at::timestamptz as recorded_at,
-    case p.payment_type when 'CASH' then 'succeeded' when 'CC' then 'payment_due' else 'funds_pending' end
-        as payment_state,
-    v.content_hash
+    v.sold_at, :recorded_at::timestamptz as recorded_at, v.content_hash
 from (from verdicts where verdict = 'sale') as v
 inner join parsed as p on p.row_no = v.row_no
 order by v.stream_id, v.seq;

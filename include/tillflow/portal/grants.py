@@ -50,6 +50,13 @@ def may_import(conn: Connection, user_name: str, kind: Kind, channel: str | None
     return may(conn, user_name, Capability.PROVIDER)
 
 
+def may_sweep_payments(conn: Connection, user_name: str) -> bool:
+    """True where `user_name` resolves offline sales of any channel, or is the provider."""
+    return may(conn, user_name, Capability.PROVIDER) or any(
+        channel.may_resolve for channel in channels_of(conn, user_name)
+    )
+
+
 def channels_of(conn: Connection, user_name: str) -> list[OwnChannel]:
     """The channels of `user_name`, by name."""
     return [OwnChannel(*row) for row in _sql.channels_of(conn, user_name=user_name)]

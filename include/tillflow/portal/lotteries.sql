@@ -94,8 +94,22 @@ set
     active = excluded.active;
 
 -- name: check_draws()!
--- Which draws are of no known lottery, or close before they open?
+-- Which draws are of no known lottery, close before they open, or allow fewer entries than they have given? Whoever
+-- is giving entries is waited for, and waits.
 insert into file_error (file, row_no, column_name, code, message, refers_to)
+with given as (
+    select
+        s.row_no,
+        s.max_entries,
+        c.next_entry - 1 as entries
+    from books.draw_counter as c
+    inner join portal.draw as d on d.id = c.draw_id
+    inner join portal.lottery as l on l.id = d.lottery_id
+    inner join staged_draws as s on s.lottery = l.key and s.draw_no = d.draw_no
+    order by c.draw_id
+    for share of c
+)
+
 select
     'draws',
     row_no,
@@ -114,7 +128,17 @@ select
     'the draw closes ' || pg_temp.said(closes_at) || ', not after it opens ' || pg_temp.said(opens_at),
     null
 from staged_draws
-where closes_at <= opens_at;
+where closes_at <= opens_at
+union all
+select
+    'draws',
+    row_no,
+    'max_entries',
+    'bad_value',
+    'the draw has given ' || entries || ' entries already, more than ' || max_entries,
+    null
+from given
+where max_entries < entries;
 
 -- name: judge_draws(absent)!
 -- What does each row make of its draw?
@@ -132,7 +156,7 @@ left join (
         d.draw_no,
         jsonb_build_object(
             'lottery', l.key, 'draw_no', d.draw_no, 'opens_at', lower(d.open_during),
-            'closes_at', upper(d.open_during)
+            'closes_at', upper(d.open_during), 'max_entries', d.max_entries
         ) as record
     from portal.draw as d
     inner join portal.lottery as l on l.id = d.lottery_id
@@ -141,18 +165,19 @@ where s.lottery is not null and s.draw_no is not null;
 
 -- name: write_draws()!
 -- Which draws are new or changed?
-insert into portal.draw (lottery_id, draw_no, open_during)
+insert into portal.draw (lottery_id, draw_no, open_during, max_entries)
 select
     l.id,
     s.draw_no,
-    tstzrange(s.opens_at, s.closes_at)
+    tstzrange(s.opens_at, s.closes_at),
+    (c.after ->> 'max_entries')::int
 from change as c
 inner join staged_draws as s on s.row_no = c.row_no
 inner join portal.lottery as l on l.key = s.lottery
 where c.file = 'draws' and c.before is distinct from c.after
 order by c.row_no
 on conflict (lottery_id, draw_no) do update
-set open_during = excluded.open_during;
+set open_during = excluded.open_during, max_entries = excluded.max_entries;
 
 -- name: check_draw_products()!
 -- Which products are of no known draw, or priced finer than their lottery's currency?
@@ -192,7 +217,7 @@ inner join portal.lottery as l on l.key = s.lottery
 inner join exponent as e on e.currency = l.currency
 where s.price is not null and pg_temp.minor(s.price, e.places) is null;
 
--- name: judge_draw_products()!
+-- name: judge_draw_products(absent)!
 -- What does each row make of its product?
 insert into change (file, row_no, key, before, after)
 select
@@ -200,9 +225,13 @@ select
     s.row_no,
     array[s.lottery, s.draw_no::text, s.product],
     p.record,
-    jsonb_build_object(
-        'lottery', s.lottery, 'draw_no', s.draw_no, 'product', s.product, 'name', s.name,
-        'price_minor', pg_temp.minor(s.price, e.places)
+    pg_temp.merged(
+        p.record,
+        jsonb_build_object(
+            'lottery', s.lottery, 'draw_no', s.draw_no, 'product', s.product, 'name', s.name,
+            'price_minor', pg_temp.minor(s.price, e.places), 'entries', s.entries
+        ),
+        :absent
     )
 from staged_draw_products as s
 left join portal.lottery as l on l.key = s.lottery
@@ -214,7 +243,7 @@ left join (
         x.product,
         jsonb_build_object(
             'lottery', o.key, 'draw_no', d.draw_no, 'product', x.product, 'name', x.name,
-            'price_minor', x.price_minor
+            'price_minor', x.price_minor, 'entries', x.entries
         ) as record
     from portal.draw_product as x
     inner join portal.draw as d on d.id = x.draw_id
@@ -224,19 +253,20 @@ where s.lottery is not null and s.draw_no is not null and s.product is not null;
 
 -- name: write_draw_products()!
 -- Which products of draws are new or changed?
-insert into portal.draw_product (draw_id, product, name, price_minor)
+insert into portal.draw_product (draw_id, product, name, price_minor, entries)
 select
     d.id,
     c.after ->> 'product',
     c.after ->> 'name',
-    (c.after ->> 'price_minor')::bigint
+    (c.after ->> 'price_minor')::bigint,
+    (c.after ->> 'entries')::int
 from change as c
 inner join portal.lottery as l on l.key = c.after ->> 'lottery'
 inner join portal.draw as d on d.lottery_id = l.id and d.draw_no = (c.after ->> 'draw_no')::int
 where c.file = 'draw_products' and c.before is distinct from c.after
 order by c.row_no
 on conflict (draw_id, product) do update
-set name = excluded.name, price_minor = excluded.price_minor;
+set name = excluded.name, price_minor = excluded.price_minor, entries = excluded.entries;
 
 -- name: check_buyers()!
 -- Which buyers have neither of the two keys?
@@ -293,7 +323,8 @@ on conflict (customer_id) do update
 set email = excluded.email, first_name = excluded.first_name, last_name = excluded.last_name;
 
 -- name: write_unnumbered_buyers()!
--- Which buyers who are known by email alone are new or changed?
+-- Which buyers who are known by email alone are new or changed? In the order of the addresses, as paid sales make
+-- them: two who write the same buyers wait for each other, not both.
 insert into portal.buyer (email, first_name, last_name)
 select
     after ->> 'email',
@@ -301,6 +332,6 @@ select
     after ->> 'last_name'
 from change
 where file = 'buyers' and before is distinct from after and after ->> 'customer_id' is null
-order by row_no
+order by after ->> 'email'
 on conflict (email) where customer_id is null do update
 set first_name = excluded.first_name, last_name = excluded.last_name;

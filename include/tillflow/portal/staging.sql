@@ -27,10 +27,10 @@ create temp table staged_lotteries (
     active boolean
 ) on commit drop;
 create temp table staged_draws (
-    row_no int, lottery text, draw_no int, opens_at timestamptz, closes_at timestamptz
+    row_no int, lottery text, draw_no int, opens_at timestamptz, closes_at timestamptz, max_entries int
 ) on commit drop;
 create temp table staged_draw_products (
-    row_no int, lottery text, draw_no int, product text, name text, price text
+    row_no int, lottery text, draw_no int, product text, name text, price text, entries int
 ) on commit drop;
 create temp table staged_buyers (
     row_no int, customer_id text, email text, first_name text, last_name text

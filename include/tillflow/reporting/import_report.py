@@ -57,12 +57,18 @@ def import_report(
         file=file,
         outcome=outcome,
         reasons=list(_sql.reasons_of(conn, import_id=import_id)),
-        received=file.received_at.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M"),
+        payments=list(_sql.payments_of(conn, import_id=import_id)),
+        next_retry=_moment(_sql.next_retry(conn, import_id=import_id), zone),
+        received=_moment(file.received_at, zone),
         zone=zone,
         buckets=BUCKETS,
         validation=page_of(conn, import_id, storage) if storage else None,
     )
     return Mail(tuple(recipients), f"Tillflow import {import_id} {outcome}: {file.name}", text, html)
+
+
+def _moment(at: datetime | None, zone: str) -> str:
+    return at.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M") if at else ""
 
 
 def _find(conn: Connection, import_id: int) -> ReceivedFile:

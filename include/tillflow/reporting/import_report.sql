@@ -48,3 +48,20 @@ from intake.file_error
 where import_id = :import_id
 order by position
 limit :most;
+
+-- name: payments_of(import_id)
+-- How are the import's sales paid: rows and money by type, tab and currency?
+select
+    t.payment_type,
+    t.tab,
+    t.currency,
+    count(*)::int as rows,
+    sum(t.amount_minor)::bigint as minor
+from books.row_tab as t
+where t.import_id = :import_id and t.payment_type is not null
+group by t.payment_type, t.tab, t.currency
+order by t.payment_type, t.tab, t.currency;
+
+-- name: next_retry(import_id)$
+-- When is a card of the import charged next?
+select min(t.next_retry_at) from books.row_tab as t where t.import_id = :import_id;

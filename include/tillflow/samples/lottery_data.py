@@ -8,8 +8,8 @@ from typing import Any, Final
 from tillflow.money import from_minor
 from tillflow.samples import model as m
 
-#: sold in every open draw: code, price of one in minor units
-PRODUCTS: Final = (("T1", 500), ("T5", 2000), ("ÉTÉ-25", 12_345))
+#: sold in every draw: code, price of one in minor units, entries of one
+PRODUCTS: Final = (("T1", 500, 1), ("T5", 2000, 5), ("ÉTÉ-25", 12_345, 25))
 
 _LOTTERIES: Final = (
     m.Lottery("coast", "Coast House", "AUD"),
@@ -35,10 +35,10 @@ def lottery_tables(buyers: int) -> dict[str, Any]:
         "draw_products": tuple(
             m.DrawProduct(
                 draw.lottery, draw.draw_no, code, f"Product {code}",
-                from_minor(price + 100 * draw.draw_no, currency_of[draw.lottery]),
+                from_minor(price + 100 * draw.draw_no, currency_of[draw.lottery]), entries,
             )
             for draw in draws
-            for code, price in PRODUCTS
+            for code, price, entries in PRODUCTS
         ),
         "buyers": tuple(_buyer(number) for number in range(buyers)),
     }  # fmt: skip

@@ -37,23 +37,25 @@ class Lottery:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """A draw, open from `opens_at` until just before `closes_at`."""
+    """A draw, open from `opens_at` until just before `closes_at`; `max_entries` None: no limit."""
 
     lottery: str
     draw_no: int
     opens_at: datetime | None
     closes_at: datetime | None
+    max_entries: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DrawProduct:
-    """What a draw sells; the price is decimal text in the lottery's currency."""
+    """What a draw sells; the price is decimal text in the lottery's currency. One gives `entries`."""
 
     lottery: str
     draw_no: int
     product: str
     name: str
     price: str
+    entries: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,9 +112,9 @@ def airflow_command(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", "airflow", *arguments]
 
 
-def sandbox_gateway(module: str, port: int, home: Path) -> Component:
+def sandbox_gateway(port: int, home: Path) -> Component:
     """The payment gateway of demo and tests: no money moves."""
-    command = [sys.executable, "-P", "-m", module, "--port", str(port)]
+    command = [sys.executable, "-P", "-m", "tillflow.payments.sandbox_server", "--port", str(port)]
     return Component(
         "sandbox-gateway",
         [*command, "--dir", str(home / "gateway")],

@@ -34,10 +34,29 @@ order by 2 desc, 1;
 
 -- name: payments()
 -- How far is each kind of payment?
-select s.payment_type, s.payment_state, s.currency, count(*), sum(s.amount_minor)::bigint
-from books.offline_sale as s
-group by s.payment_type, s.payment_state, s.currency
-order by s.payment_type, s.payment_state, s.currency;
+select p.payment_type, p.state, p.currency, count(*)::int, sum(p.amount_minor)::bigint
+from books.payment as p
+group by p.payment_type, p.state, p.currency
+order by p.payment_type, p.state, p.currency;
+
+-- name: charging()$
+-- How many cards wait for a charge or an answer?
+select count(*)::int from books.payment as p where p.state in ('due', 'in_flight', 'retry_wait', 'unknown');
+
+-- name: first_cheque()$
+-- Which cheque waits for approval?
+select min(p.id) from books.payment as p where p.state = 'received' and p.payment_type = 'CHQ';
+
+-- name: card_payments()
+-- What became of each card?
+select p.seq as order_id, p.key::text as key, p.card_token, p.state, p.product_state
+from books.payment as p
+where p.payment_type = 'CC'
+order by p.seq;
+
+-- name: entries()
+-- Which entries has each draw given away?
+select a.draw_id, lower(a.entries), upper(a.entries) from books.attribution as a order by a.draw_id, lower(a.entries);
 
 -- name: mails()
 -- Which mails were queued, and are they sent?

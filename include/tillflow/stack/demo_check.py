@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import urllib.request
 from collections.abc import Mapping
 from datetime import datetime
 from email import message_from_bytes
@@ -19,6 +20,16 @@ from tillflow.samples.model import PortalSample
 from tillflow.samples.oracle import OfflineOracle, SyncOracle
 
 _SQL: Final = beside(__file__, "demo.sql")
+#: token -> the end of its payment, and what the bank answered on the way
+_CARDS: Final = {
+    "tok_ok": ("succeeded", ["approved"]),
+    "tok_soft_twice_then_ok": ("succeeded", ["insufficient_funds", "insufficient_funds", "approved"]),
+    "tok_soft_forever": ("exhausted", ["insufficient_funds"] * 4),
+    "tok_hard": ("failed_hard", ["stolen_card"]),
+    "tok_answer_lost": ("succeeded", ["approved"]),
+}
+# A proxy set for the outside world must not be asked for our own machine.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class DemoCheck:
@@ -57,6 +68,22 @@ class DemoCheck:
         found = [status for _, _, name, _, status in _SQL.imports(self.conn) if name == file_name]
         if found != [expected]:
             self.wrong.append(f"{file_name}: {found or 'no import'} instead of {expected}")
+
+    def every_payment(self, gateway_url: str) -> None:
+        """Each card ended as its token says, by the gateway's own ledger; entries have no gap and no overlap."""
+        with _direct.open(f"{gateway_url}/sandbox/ledger", timeout=10) as answer:
+            ledger = [entry for entry in json.load(answer)["entries"] if entry["kind"] == "attempt"]
+        for order_id, key, token, state, product in _SQL.card_payments(self.conn):
+            found = (state, [entry["outcome"] for entry in ledger if entry["payment"] == key])
+            if found != _CARDS[token]:
+                self.wrong.append(f"order {order_id} ({token}): {found} instead of {_CARDS[token]}")
+            if (product == "attributed") != (state == "succeeded"):
+                self.wrong.append(f"order {order_id} is {state}, its product {product}")
+        last: dict[int, int] = {}
+        for draw_id, first, end in _SQL.entries(self.conn):
+            if first != last.get(draw_id, 1):
+                self.wrong.append(f"draw {draw_id}: entry {last.get(draw_id, 1)} is followed by {first}")
+            last[draw_id] = end
 
     def every_mail(self, folder: Path) -> None:
         """Each queued mail was sent once and lies in the mail sink."""

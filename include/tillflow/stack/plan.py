@@ -8,7 +8,6 @@ import os
 import secrets
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 
 from tillflow.intake.storage import Storage
@@ -32,7 +31,6 @@ PORTS = ("web", "postgres", "smtp", "payments")
 WEB_PORT_VARIABLE = "TILLFLOW_STACK_WEB_PORT"
 """How `up --port` reaches the supervisor."""
 
-GATEWAY_MODULE = "tillflow.payments.sandbox_server"
 MAIL_FOLDER = "mail"
 
 
@@ -56,6 +54,11 @@ class Stack:
     def url(self) -> str:
         """Airflow's UI."""
         return f"http://{HOST}:{self.ports['web']}"
+
+    @property
+    def gateway_url(self) -> str:
+        """The sandbox payment gateway."""
+        return f"http://{HOST}:{self.ports['payments']}"
 
     @property
     def mail_folder(self) -> Path:
@@ -85,7 +88,11 @@ class Stack:
     @property
     def environment(self) -> dict[str, str]:
         """Airflow's configuration for this stack; also right for `dag.test()` beside it."""
-        payments = {"conn_type": "http", "host": f"http://{HOST}:{self.ports['payments']}"}
+        payments = {
+            "conn_type": "http",
+            "host": self.gateway_url,
+            "password": f"sk_sandbox_{secret(self.home, 'sandbox_key')}",
+        }
         return airflow_environment(
             self.home,
             metadata_url=self.server.url("airflow", driver="psycopg2"),
@@ -119,10 +126,9 @@ def start(supervisor: Supervisor) -> None:
     supervisor.state.ports = ports
     stack.users  # noqa: B018 - made before Airflow looks for the file
     _start_database(supervisor, stack)
-    small = [mail_sink(ports["smtp"], stack.mail_folder)]
-    if find_spec("tillflow.payments") and find_spec(GATEWAY_MODULE):
-        small.append(sandbox_gateway(GATEWAY_MODULE, ports["payments"], settings.home))
-    supervisor.start_together(small)
+    supervisor.start_together(
+        [mail_sink(ports["smtp"], stack.mail_folder), sandbox_gateway(ports["payments"], settings.home)]
+    )
     Storage(settings.storage).make_inbox()
     with supervisor.step("Tillflow's schema"):
         _migrate(stack)

@@ -21,9 +21,10 @@ PORTAL = {
     "channels": "channel,name,zone,max_row_errors\ncc,Call centre,Australia/Sydney,\nstall,Stall,Europe/Paris,5\n",
     "lotteries": "lottery,name,currency,address_format,address_required,active\n"
     "GOLD,Gold,AUD,standard,no,yes\nYEN,Yen,JPY,international,yes,no\n",
-    "draws": "lottery,draw_no,opens_at,closes_at\n"
-    "GOLD,1,2026-01-01,2026-02-01T18:00+11:00\nYEN,7,2026-01-01,2026-02-01\n",
-    "draw_products": "lottery,draw_no,product,name,price\nGOLD,1,T1,One ticket,2.50\nYEN,7,T1,One ticket,300\n",
+    "draws": "lottery,draw_no,opens_at,closes_at,max_entries\n"
+    "GOLD,1,2026-01-01,2026-02-01T18:00+11:00,1000\nYEN,7,2026-01-01,2026-02-01,\n",
+    "draw_products": "lottery,draw_no,product,name,price,entries\n"
+    "GOLD,1,T1,One ticket,2.50,\nYEN,7,T1,Book of five,300,5\n",
     "buyers": "customer_id,email,first_name,last_name\nC-1,Ann@X.example,Ann,Ash\n,bob@x.example,Bob,Birch\n",
     "customers": "customer,name,zone,currency,billing_email\n"
     "ACME,Acme,Australia/Sydney,AUD,pay@acme.example\nBETA,Beta,Europe/Paris,EUR,\n",

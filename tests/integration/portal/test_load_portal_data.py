@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.racing import Running, wait_until_blocked
 from tillflow.db.connection import APP_ROLE, connect
 from tillflow.errors import FileRefusedError
 from tillflow.portal import load_portal_data as module
@@ -31,9 +32,10 @@ def test_every_table_is_loaded(portal: Portal, small_portal: Mapping[str, str]) 
     assert portal.rows(
         "select key, currency, address_format, address_required, active from portal.lottery order by key"
     ) == [("GOLD", "AUD", "standard", False, True), ("YEN", "JPY", "international", True, False)]
-    assert portal.rows("select product, price_minor from portal.draw_product order by price_minor") == [
-        ("T1", 250),
-        ("T1", 300),
+    assert portal.rows("select draw_no, max_entries from portal.draw order by 1") == [(1, 1000), (7, None)]
+    assert portal.rows("select product, price_minor, entries from portal.draw_product order by price_minor") == [
+        ("T1", 250, 1),
+        ("T1", 300, 5),
     ]
     assert portal.rows("select customer_id, email, first_name from portal.buyer order by first_name") == [
         ("C-1", "ann@x.example", "Ann"),
@@ -115,8 +117,12 @@ def test_a_changed_record_is_changed_and_recorded(filled: Portal) -> None:
     [
         ("channels", "cc,Call centre,Australia/Sydney,0", "cc"),
         ("lotteries", "GOLD,Gold,AUD,standard,no,no", "GOLD"),
-        ("draws", "GOLD,1,2026-01-01,2026-02-02T18:00+11:00", "GOLD/1"),
-        ("draw_products", "GOLD,1,T1,One ticket,2.60", "GOLD/1/T1"),
+        ("draws", "GOLD,1,2026-01-01,2026-02-02T18:00+11:00,1000", "GOLD/1"),
+        ("draws", "GOLD,1,2026-01-01,2026-02-01T18:00+11:00,999", "GOLD/1"),
+        ("draws", "GOLD,1,2026-01-01,2026-02-01T18:00+11:00,", "GOLD/1"),
+        ("draw_products", "GOLD,1,T1,One ticket,2.60,1", "GOLD/1/T1"),
+        ("draw_products", "GOLD,1,T1,One ticket,2.50,2", "GOLD/1/T1"),
+        ("draw_products", "YEN,7,T1,Book of five,300,", "YEN/7/T1"),
         ("buyers", "C-1,ann@x.example,Anne,Ash", "customer_id/C-1"),
         ("buyers", ",bob@x.example,Robert,Birch", "email/bob@x.example"),
         ("customers", "ACME,Acme,Australia/Perth,AUD,pay@acme.example", "ACME"),
@@ -153,6 +159,40 @@ def test_a_column_that_is_missing_keeps_what_is_stored_and_a_blank_one_clears_it
     assert filled.rows(query) == [("Acme 2", "pay@acme.example")]
     filled.load(customers="customer,name,zone,currency,billing_email\nACME,Acme 2,Australia/Sydney,AUD,\n")
     assert filled.rows(query) == [("Acme 2", None)]
+
+
+def test_limits_and_entries_that_a_file_does_not_know_stay(filled: Portal) -> None:
+    counts = filled.counts(
+        draws="lottery,draw_no,opens_at,closes_at\nGOLD,1,2026-01-01,2026-02-01T18:00+11:00\n",
+        draw_products="lottery,draw_no,product,name,price\nYEN,7,T1,Book of five,300\nGOLD,1,T2,Two,4\n",
+    )
+    assert counts == {"draws": (1, 0, 0, 1), "draw_products": (2, 1, 0, 1)}
+    assert filled.rows("select product, entries from portal.draw_product order by id") == [
+        ("T1", 1), ("T1", 5), ("T2", 1),
+    ]  # fmt: skip
+
+
+def test_a_draw_allows_no_fewer_entries_than_it_has_given(filled: Portal) -> None:
+    filled.conn.execute(
+        "insert into books.draw_counter select id, 41 from portal.draw where draw_no = 1"  # forty are given
+    )
+    row = "lottery,draw_no,opens_at,closes_at,max_entries\nGOLD,1,2026-01-01,2026-02-01T18:00+11:00,"
+    assert filled.errors(draws=f"{row}39\n") == [("draws.csv", 2, "max_entries", "bad_value")]
+    assert filled.messages(draws=f"{row}39\n") == ["the draw has given 40 entries already, more than 39"]
+    filled.load(draws=f"{row}40\n")
+    filled.load(draws=f"{row}\n")
+    assert filled.rows("select max_entries from portal.draw where draw_no = 1") == [(None,)]
+
+
+def test_whoever_is_giving_entries_is_waited_for(filled: Portal, database: str) -> None:
+    filled.conn.execute("insert into books.draw_counter select id, 41 from portal.draw where draw_no = 1")
+    row = "lottery,draw_no,opens_at,closes_at,max_entries\nGOLD,1,2026-01-01,2026-02-01T18:00+11:00,45\n"
+    with connect(database, role=APP_ROLE) as giver:
+        with giver.transaction():
+            giver.execute("update books.draw_counter set next_entry = 61")
+            late = Running(lambda: filled.messages(draws=row))
+            wait_until_blocked(giver, filled.conn)
+        assert late.result() == ["the draw has given 60 entries already, more than 45"]
 
 
 def test_a_blank_value_is_the_default(filled: Portal) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from tillflow.docs_pages.error_codes import ERROR_CODES_PAGE, error_codes_page
 from tillflow.intake import verdict_gate
 from tillflow.intake.file_errors import FILE_ERRORS
+from tillflow.payment_reasons import REASONS
 
 INTAKE = Path(verdict_gate.__file__).parent
 
@@ -40,3 +42,14 @@ def test_exactly_the_file_errors_that_are_raised_are_explained() -> None:
     # not written where it is raised: the code is the name of the check that was broken
     assert 'check.rule != "too_many_row_errors"' in Path(verdict_gate.__file__).read_text(encoding="utf-8")
     assert raised | {"too_many_row_errors"} == set(FILE_ERRORS)
+
+
+def test_exactly_the_reasons_of_ours_that_stop_a_payment_are_explained() -> None:
+    """They stand in the code as plain words; a bank's decline codes are many, and are not listed."""
+    package = INTAKE.parent
+    files = ["payments/claims.sql", "payments/decisions.sql", "payments/settlement.py", "payments/stripe_gateway.py"]
+    files += ["offline_sales/attribute.sql", "reporting/payment_report.sql"]
+    code = "\n".join((package / name).read_text(encoding="utf-8") for name in files)
+    assert {reason for reason in REASONS if not re.search(rf"['\"]{reason}['\"]", code)} == set()
+    stopping = re.findall(r"then '(\w+)'$|stopped_by ?= ?['\"](\w+)['\"]", code, re.MULTILINE)
+    assert {word for pair in stopping for word in pair if word} <= set(REASONS)

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from tillflow import settings
+from tillflow.codes import PaymentState, RefundState
 from tillflow.intake.refused import _sealed
+from tillflow.payment_desk import Decision
 from tillflow.settings import REPOSITORY, Settings
 
 PAGE = (REPOSITORY / "docs" / "operating.md").read_text(encoding="utf-8")
@@ -34,10 +36,23 @@ def test_the_defaults_are_those_of_the_code() -> None:
         "TILLFLOW_ZONE": found.zone,
         "TILLFLOW_COUNTRY": found.default_country,
         "TILLFLOW_DUCKDB_MEMORY_MB": found.duckdb_memory_mb,
+        "TILLFLOW_PAYMENT_RETRIES": found.payment_retries,
+        "TILLFLOW_PAYMENT_RETRY_SECONDS": found.payment_retry_seconds,
+        "TILLFLOW_PAYMENT_CONCURRENCY": found.payment_concurrency,
+        "TILLFLOW_CARD_DECLINES_PER_MONTH": found.card_declines_per_month,
         "TILLFLOW_REPORT_TO": ",".join(found.report_recipients),
         "TILLFLOW_MAIL_FROM": found.mail_from,
     } | {f"TILLFLOW_MAX_{kind.upper()}_MB": size >> 20 for kind, size in found.max_file_bytes.items()}
     assert {name: ROWS[name] for name in plain} == {name: f"`{value}`" for name, value in plain.items()}
+
+
+def test_every_state_of_a_payment_and_every_decision_is_explained() -> None:
+    payments = PAGE[PAGE.index("## Payments") : PAGE.index("## Who may hand in what")]
+    for word in [*PaymentState, *RefundState, *Decision]:
+        assert f"`{word.value}`" in payments, word
+    dag = (REPOSITORY / "dags" / "decide_payment.py").read_text(encoding="utf-8")
+    for decision in Decision:
+        assert decision.value in dag, decision
 
 
 def test_the_settings_say_which_variable_each_field_is() -> None:

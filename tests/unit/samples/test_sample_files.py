@@ -77,7 +77,7 @@ def test_every_payment_type_and_scripted_card_is_charged(judged: dict[str, list[
     rows = rows_of(SAMPLES / "offline_sales" / ORDERS)
     good = [row for row, becomes in zip(rows, judged[ORDERS], strict=True) if becomes.verdict == "sale"]
     assert {row["PAYMENT_TYPE"] for row in good} == set(PaymentType)
-    tokens = {"tok_ok", "tok_soft_then_ok", "tok_soft_forever", "tok_hard", "tok_answer_lost"}
+    tokens = {"tok_ok", "tok_soft_twice_then_ok", "tok_soft_forever", "tok_hard", "tok_answer_lost"}
     assert {row["CARD_TOKEN"] for row in good} - {""} == tokens
 
 
