@@ -17,7 +17,7 @@ of what is paid to their buyers, and mails what needs a person.
 `tillflow_payments` (Admin > Connections). No payment loses an attempt by it, and the next run goes on.
 
 **By hand**: trigger it any time; you need the grant `offline_sales_admin` or `provider`. `as_of` charges what is due by
-that moment; default: now. A payment is charged at most once in a run.
+that moment; default: now; a later moment needs the grant `provider`. A payment is charged at most once in a run.
 
 **Running it twice, or side by side, is safe**: a payment is claimed by one run, and a charge that is sent again is the
 same charge to the gateway.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from tillflow.db.connection import Connection
+from tillflow.db.connection import APP_ROLE, Connection, connect
 
 T = TypeVar("T")
 
@@ -30,6 +30,17 @@ class Running(Generic[T]):
         """What the call returned, or the error it raised."""
         self._thread.join(timeout=60)
         return self._found.result(timeout=0)
+
+
+def at_once(database: str, call: Callable[[Connection], T], callers: int = 2) -> list[T]:
+    """What each of several callers at once was given, each with a connection of its own."""
+
+    def connected() -> T:
+        with connect(database, role=APP_ROLE) as conn:
+            return call(conn)
+
+    running = [Running(connected) for _ in range(callers)]
+    return [one.result() for one in running]
 
 
 def wait_until_blocked(conn: Connection, other: Connection) -> None:

@@ -6,6 +6,7 @@ The DAGs, the command line and the pages call this; the domains do not know each
 from __future__ import annotations
 
 import tempfile
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -105,9 +106,17 @@ def preview(conn: Connection, delivery: Delivery, settings: Settings) -> Booked:
         conn.isolation_level = None
 
 
-def unbooked(conn: Connection, kind: Kind, *, before: Any) -> list[int]:
-    """Imports received before a moment that are neither booked nor refused: their run died."""
-    return [import_id for (import_id,) in _SQL.unbooked(conn, kind=kind.value, before=before)]
+def unfinished(conn: Connection, kind: Kind, *, before: datetime) -> list[int]:
+    """Imports of which nothing was heard since `before`, and no mail was queued: their run died."""
+    return [import_id for (import_id,) in _SQL.unfinished(conn, kind=kind.value, before=before)]
+
+
+def finish(conn: Connection, kind: Kind, import_id: int, settings: Settings) -> None:
+    """Do what is left of an import after it was taken in: book it, and tell of it. Raises as `book`."""
+    if kind is Kind.PORTAL_DATA:  # loaded as it is taken in
+        report(conn, import_id, settings)
+    else:
+        book(conn, kind, import_id, settings)
 
 
 def summary(booked: Booked) -> dict[str, Any]:
@@ -137,6 +146,6 @@ def _book(conn: Connection, kind: Kind, import_id: int, settings: Settings, stor
 
 
 def _tell(conn: Connection, import_id: int, settings: Settings, storage: Storage) -> None:
-    """The mail first: it cannot fail where the booking did not, and the storage can."""
-    report(conn, import_id, settings)
+    """The page first, which the mail names: an import whose mail is queued has all it is to have."""
     write_validation_page(conn, storage, import_id)
+    report(conn, import_id, settings)

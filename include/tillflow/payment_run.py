@@ -68,11 +68,14 @@ def sweep(
         (run.charged, lambda: charge_due(till, due_by=due_by, import_id=import_id)),
         (run.refunded, lambda: refund_due(till)),
     ]
-    try:
-        for result, step in steps:
+    for result, step in steps:
+        try:
             result.update(step())
-    except (GatewayUnusableError, GatewayAwayError) as error:
-        run.problem = error
+        except GatewayAwayError as error:  # it may be one sort of call alone that gets no answer
+            run.problem = run.problem or error
+        except GatewayUnusableError as error:
+            run.problem = error
+            break
     run.products = attribute_paid(till.conn, now=till.clock(), actor=till.actor)
     run.mails = queue_payment_reports(
         till.conn, zone=settings.zone, recipients=settings.report_recipients, now=till.clock(), storage=settings.storage

@@ -135,10 +135,7 @@ def run_import(database_url: str, home: str, kind: Kind) -> list[int]:
                 door = imports.door_to(conn, settings)
                 into = partial(imports.take_in, door)
                 taken = inbox.take(door.storage, waiting, into, uploader="inbox", is_vouched_for=True)
-                if kind is Kind.PORTAL_DATA:
-                    imports.report(conn, taken.import_id, settings)
-                else:
-                    imports.book(conn, kind, taken.import_id, settings)
+                imports.finish(conn, kind, taken.import_id, settings)
             except FileRefusedError as error:
                 refusals.append(error.import_id or 0)
                 imports.report(conn, refusals[-1], settings)
@@ -149,10 +146,7 @@ def run_import(database_url: str, home: str, kind: Kind) -> list[int]:
         known = conn.execute("select id from intake.import where kind = %s", [kind.value]).fetchall()
         for (import_id,) in known:
             try:
-                if kind is Kind.PORTAL_DATA:
-                    imports.report(conn, import_id, settings)
-                else:
-                    imports.book(conn, kind, import_id, settings)
+                imports.finish(conn, kind, import_id, settings)
             except FileRefusedError:
                 imports.report(conn, import_id, settings)
     return refusals

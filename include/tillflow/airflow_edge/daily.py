@@ -26,6 +26,8 @@ from tillflow.intake.verify import verify_books
 from tillflow.reporting.daily_report import send_daily_report
 from tillflow.settings import Settings
 
+#: long enough for the next step of a run that lives; one that comes later still finds its work done
+_LEFT_ALONE = timedelta(minutes=15)
 #: a run that was missed is made up for by the next ones
 _VERIFIED_BACK = timedelta(days=3)
 
@@ -49,9 +51,9 @@ def sweep_inbox(kind: Kind) -> dict[str, list[str]]:
     """
     swept, settings = Swept(), Settings.from_environment()
     with answering(), tillflow_connection() as conn:
-        for import_id in imports.unbooked(conn, kind, before=utc_now() - timedelta(minutes=15)):
+        for import_id in imports.unfinished(conn, kind, before=utc_now() - _LEFT_ALONE):
             with _one_file(conn, settings, f"import {import_id}", swept):
-                imports.book(conn, kind, import_id, settings)
+                imports.finish(conn, kind, import_id, settings)
         for waiting in list(waiting_files(Storage(settings.storage), kind)):
             with _one_file(conn, settings, waiting.name, swept):
                 _process(conn, settings, waiting)
@@ -62,10 +64,7 @@ def _process(conn: Connection, settings: Settings, waiting: Waiting) -> None:
     door = imports.door_to(conn, settings)
     into = partial(imports.take_in, door)
     received = take(door.storage, waiting, into, uploader="inbox", is_vouched_for=True)
-    if waiting.kind is Kind.PORTAL_DATA:
-        imports.report(conn, received.import_id, settings)
-    else:
-        imports.book(conn, waiting.kind, received.import_id, settings)
+    imports.finish(conn, waiting.kind, received.import_id, settings)
 
 
 @contextmanager

@@ -5,22 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from airflow.sdk import Connection as AirflowConnection
 from airflow.sdk import get_current_context
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
 from tillflow import payment_desk, payment_run
 from tillflow.airflow_edge.connections import tillflow_connection
 from tillflow.airflow_edge.runs import started_by
 from tillflow.clock import utc_now
+from tillflow.codes import Capability
 from tillflow.db.connection import answering
 from tillflow.payment_run import PaymentRun
 from tillflow.payments.decisions import BadDecisionError, NotNowError
 from tillflow.payments.stripe_gateway import StripeGateway
-from tillflow.portal.grants import may_sweep_payments
+from tillflow.portal.grants import may, may_sweep_payments
 from tillflow.settings import Settings
 
 PAYMENT_CONNECTION: Final = "tillflow_payments"
@@ -31,13 +32,13 @@ log = logging.getLogger(__name__)
 def sweep_due_payments() -> dict[str, Any]:
     """The task of `retry_payments`: what is due by `as_of`, which is now unless a person says otherwise.
 
-    Raises AirflowFailException where the person may not; UnavailableError where the gateway is away.
+    Raises AirflowFailException where the person may not, or `as_of` is no moment; UnavailableError where the gateway
+    is away.
     """
     context: Any = get_current_context()
     as_of, (person, is_person) = context["params"].get("as_of"), started_by(context)
     actor = f"retry_payments ({person})" if is_person else "retry_payments"
-    run = _sweep(actor, person if is_person else None, due_by=datetime.fromisoformat(as_of) if as_of else None)
-    return _summary(run)
+    return _summary(_sweep(actor, person if is_person else None, due_by=_moment(as_of)))
 
 
 def charge_import(import_id: int) -> dict[str, Any]:
@@ -46,8 +47,15 @@ def charge_import(import_id: int) -> dict[str, Any]:
 
 
 def sweep_payments_of_the_day() -> dict[str, Any]:
-    """The task of the daily run. A gateway that is away must not keep the day's report from anybody."""
-    run = _sweep("daily_processing")
+    """The task of the daily run. A gateway that is away, or not set up, keeps the day's report from nobody.
+
+    `retry_payments` is red for it, every quarter of an hour.
+    """
+    try:
+        run = _sweep("daily_processing")
+    except (AirflowFailException, AirflowNotFoundException) as error:
+        log.warning("%s", error)
+        return PaymentRun().summary()
     if run.problem:
         log.warning("%s", run.problem)
     return run.summary()
@@ -63,8 +71,21 @@ def _sweep(
             raise AirflowFailException(
                 f"{person} may not start a sweep: that needs the grant offline_sales_admin or provider"
             )
+        if person and due_by and due_by > utc_now() and not may(conn, person, Capability.PROVIDER):
+            raise AirflowFailException(f"{person} may not charge before it is due: that needs the grant provider")
         till = payment_run.till_of(conn, gateway, settings, actor)
         return payment_run.sweep(till, settings, due_by=due_by, import_id=import_id)
+
+
+def _moment(as_of: str | None) -> datetime | None:
+    """In UTC where it names no zone. Airflow's form gives one, its API takes any text for a date-time."""
+    if not as_of:
+        return None
+    try:
+        moment = datetime.fromisoformat(as_of)
+    except ValueError:
+        raise AirflowFailException("as_of is no moment: give it like 2026-06-15T14:00:00+10:00") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _summary(run: PaymentRun) -> dict[str, Any]:

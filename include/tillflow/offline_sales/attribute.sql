@@ -83,7 +83,7 @@ with waiting as (
         p.product_state in ('pending', 'stuck') and s.draw_id = any(:draws)
         and (:import_id::int is null or p.import_id = :import_id)
         -- what is stuck, and still has its problem, stands in nobody's way
-        and (p.product_state = 'pending' or j.problem is null)
+        and (p.product_state = 'pending' or j.problem is distinct from p.product_problem)
     order by p.paid_at, p.id
     limit :most
     for update of p skip locked
@@ -198,6 +198,8 @@ with moved as (
     set
         product_state = case when f.fits then 'attributed' else 'stuck' end,
         product_problem = f.problem,
+        -- also where one problem follows another: what to do is another thing then
+        told_at = null,
         moved_at = :now,
         moved_by = :actor,
         move_reason = f.problem

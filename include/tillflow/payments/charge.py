@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -41,25 +43,23 @@ def charge(till: Till, claim: Claim) -> Settlement | None:
     Sending an attempt that was sent before is safe while the gateway remembers its key. Raises
     GatewayUnusableError after the payment was put back as it was.
     """
-    try:
+    with _put_back_where_nobody_is_let_in(till, claim):
         answer = _send(till, claim)
-    except GatewayUnusableError as error:
-        _write_down(till, claim, _settled(till, claim, NotProcessed(type(error).__name__)))
-        raise
     if answer is None:
         return None
     return _write_down(till, claim, _settled(till, claim, answer))
 
 
 def look_up(till: Till, claim: Claim) -> Settlement | None:
-    """Ask what became of an attempt whose key the gateway has forgotten; never sends it again.
+    """Ask what became of an attempt that was never sent, or whose key the gateway has forgotten; sends nothing.
 
-    What cannot be decided goes to a person.
+    What was never sent is due again; what cannot be decided goes to a person. Raises GatewayUnusableError as `charge`.
     """
     if claim.prepared is None:  # its names are kept before the first charge: there was none
-        return _write_down(till, claim, _settled(till, claim, NotProcessed("never sent"), was_sent=False))
+        return _write_down(till, claim, _settled(till, claim, NotProcessed("never sent")))
     can_look_up = till.gateway.capabilities.can_look_up
-    found = till.gateway.look_up(claim.prepared, claim.started_at) if can_look_up else None
+    with _put_back_where_nobody_is_let_in(till, claim):
+        found = till.gateway.look_up(claim.prepared, claim.started_at) if can_look_up else None
     return _write_down(till, claim, settle_undecided() if found is None else _settled(till, claim, found))
 
 
@@ -82,11 +82,19 @@ def _is_ours(till: Till, claim: Claim) -> bool:
     return till.clock() < claim.leased_until - SEND_MARGIN
 
 
-def _settled(till: Till, claim: Claim, answer: Outcome, *, was_sent: bool | None = None) -> Settlement:
-    sent = claim.was_sent if was_sent is None else was_sent
-    if claim.prepared is None and isinstance(answer, NotProcessed):
-        sent = False  # it was never registered, so nothing of it can have been charged
-    return settle_answer(answer, tries=claim.tries, policy=till.policy, now=till.clock(), was_sent=sent)
+@contextmanager
+def _put_back_where_nobody_is_let_in(till: Till, claim: Claim) -> Iterator[None]:
+    try:
+        yield
+    except GatewayUnusableError as error:
+        _write_down(till, claim, _settled(till, claim, NotProcessed(type(error).__name__)))
+        raise
+
+
+def _settled(till: Till, claim: Claim, answer: Outcome) -> Settlement:
+    # What had no names at the gateway when it was claimed had not been charged by anybody before.
+    was_sent = claim.was_sent and claim.prepared is not None
+    return settle_answer(answer, tries=claim.tries, policy=till.policy, now=till.clock(), was_sent=was_sent)
 
 
 def _write_down(till: Till, claim: Claim, settlement: Settlement) -> Settlement | None:

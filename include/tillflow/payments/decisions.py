@@ -119,6 +119,10 @@ def _decide(
         decided = getattr(_SQL, decision)(
             conn, payment_id=payment_id, actor=actor, now=now, reason=reason.strip() or None, **texts
         )
+    except errors.UniqueViolation as error:
+        if error.diag.constraint_name != "payment_attempt_reference":
+            raise
+        raise BadDecisionError("this charge has paid another sale already: look for the payment's own") from None
     except errors.CheckViolation as error:
         if error.diag.constraint_name != _NO_CARD_NUMBER:
             raise

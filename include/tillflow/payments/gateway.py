@@ -66,16 +66,24 @@ class Declined:
 
 @dataclass(frozen=True, slots=True)
 class NotProcessed:
-    """The request certainly did nothing (not connected, rate limited): no attempt was used."""
+    """The request certainly did nothing (not connected, rate limited): no attempt was used.
+
+    `is_answered`: as in Unknown.
+    """
 
     problem: str
+    is_answered: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nobody here knows whether the request did anything: ask again under the same key."""
+    """Nobody here knows whether the request did anything: ask again under the same key.
+
+    `is_answered`: the gateway works, and it is this payment alone of which it cannot say more yet.
+    """
 
     problem: str
+    is_answered: bool = field(default=False, compare=False)
 
 
 Outcome = Approved | Declined | NotProcessed | Unknown

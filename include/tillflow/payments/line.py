@@ -28,7 +28,7 @@ T = TypeVar("T")
 A = TypeVar("A")
 #: while one worker waits for the gateway's answer, another writes the last one down
 _WORKERS_PER_CALL: Final = 2
-#: so many calls in a row without an answer mean that the gateway is away, not that a card is odd
+#: so many calls in a row without an answer mean that the gateway is away, not that a payment is odd
 _AWAY: Final = 10
 
 
@@ -77,7 +77,8 @@ class Line(Gateway):
     def _noted(self, call: Callable[[], A]) -> A:
         with self._turn:
             answer = call()
-        self._unanswered = self._unanswered + 1 if isinstance(answer, NotProcessed | Unknown) else 0
+        is_unanswered = isinstance(answer, NotProcessed | Unknown) and not answer.is_answered
+        self._unanswered = self._unanswered + 1 if is_unanswered else 0
         return answer
 
 

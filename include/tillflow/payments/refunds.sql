@@ -1,5 +1,6 @@
 -- name: claim(now, leased_until, most, actor)
--- Which refunds are due, or were claimed by a worker that is gone?
+-- Which refunds are due, or were claimed by a worker that is gone? One that was refused and is sent again has another
+-- key: under the old one the gateway would repeat its refusal for a day.
 with due as (
     select r.id
     from books.refund as r
@@ -20,8 +21,17 @@ claimed as (
     returning r.*
 )
 
-select c.id, c.fence, c.key::text, c.amount_minor, a.reference
+select
+    c.id,
+    c.fence,
+    c.key::text || coalesce('-' || nullif(r.refusals, 0), '') as key,
+    c.amount_minor,
+    a.reference
 from claimed as c
+cross join lateral (
+    select count(*) as refusals from history.event as e
+    where e.subject = 'refund' and e.subject_key = c.id::text and e.action = 'refused'
+) as r
 inner join books.payment_attempt as a on a.payment_id = c.payment_id and a.outcome = 'approved';
 
 -- name: settle(id, fence, state, reference, stopped_by, next_attempt_at, now, actor, reason)!

@@ -44,7 +44,8 @@ def outcome_of_error(error: Exception) -> Outcome:
         return Declined(code_of(error) or "invalid_request", is_soft=False)
     if isinstance(error, stripe.APIConnectionError) and was_not_sent(error):
         return NotProcessed(described(error))
-    return Unknown(described(error))
+    # Also where it repeats the error of an hour ago, or refuses this request, the gateway is there for the others.
+    return Unknown(described(error), is_answered=is_replay(error) or 400 <= (status or 0) < 500)
 
 
 def outcome_of_intent(intent: Any, intent_id: str) -> Outcome:
@@ -59,7 +60,7 @@ def outcome_of_intent(intent: Any, intent_id: str) -> Outcome:
         return Declined("authentication_required", is_soft=False)
     if status == "canceled":
         return Declined("payment_intent_canceled", is_soft=False)
-    return Unknown(f"the payment's intent is {_clean(status) or 'in a state without a name'}")
+    return Unknown(f"the payment's intent is {_clean(status) or 'in a state without a name'}", is_answered=True)
 
 
 def outcome_of_charges(charges: Iterable[Any], since: float) -> Approved | Declined | None:

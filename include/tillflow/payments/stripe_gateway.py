@@ -37,8 +37,9 @@ from tillflow.payments.stripe_http import PooledClient
 #: Stripe forgets a key after 24 hours; an hour is left for clocks and queues
 KEY_LIFE: Final = timedelta(hours=23)
 
-#: Stripe counts these in hundredths although ISO 4217 has none (https://docs.stripe.com/currencies)
-_OTHER_MINOR_UNITS: Final = frozenset({"ISK", "UGX"})
+#: Stripe counts ISK and UGX in hundredths, of which ISO 4217 has none, and MGA, of which it has some, whole
+#: (https://docs.stripe.com/currencies): charged as they stand, they would be a hundredth or a hundred times the price
+_OTHER_MINOR_UNITS: Final = frozenset({"ISK", "MGA", "UGX"})
 _MOST_CHARGES: Final = 100
 _MOST_TURNS: Final = 6
 
@@ -84,10 +85,10 @@ class StripeGateway(Gateway):
             return Prepared(self._intent(order, customer, method), method)
         except Exception as error:
             outcome = outcome_of_error(error)
-        if isinstance(outcome, Declined):
-            return outcome
-        # nothing was charged, so what is unknown of a charge is here just not done
-        return NotProcessed(outcome.problem if isinstance(outcome, NotProcessed | Unknown) else "")
+        if isinstance(outcome, NotProcessed | Unknown):
+            # nothing was charged, so what is unknown of a charge is here just not done
+            return NotProcessed(outcome.problem, outcome.is_answered)
+        return outcome if isinstance(outcome, Declined) else NotProcessed("")
 
     def charge(self, order: Order, prepared: Prepared, key: str) -> Outcome:
         """Confirm the payment's intent off-session; `order` is not sent again."""
@@ -110,7 +111,7 @@ class StripeGateway(Gateway):
             return outcome_of_charges(found.data, (since - self._clock_skew).timestamp())
         except Exception as error:
             outcome = outcome_of_error(error)
-            return None if isinstance(outcome, Approved | Declined) else Unknown(outcome.problem)
+            return None if isinstance(outcome, Approved | Declined) else Unknown(outcome.problem, outcome.is_answered)
 
     def refund(self, reference: str, amount_minor: int, key: str) -> Outcome:
         """Give money back. A refund that Stripe has accepted and not yet paid out counts as given."""

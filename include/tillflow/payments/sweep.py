@@ -49,7 +49,8 @@ def settle_unknown(till: Till) -> Counter[str]:
     """Find out what became of every attempt without an outcome; counts by state.
 
     While the gateway remembers the attempt's key, the same attempt is sent again; later it is looked up,
-    and what cannot be decided goes to a person. Nothing here is a new charge.
+    and what cannot be decided goes to a person. What was never sent is due again, so that a draw that has closed
+    meanwhile stops it. Nothing here is a new charge.
     """
 
     def claim(most: int) -> Sequence[Claim]:
@@ -61,7 +62,9 @@ def settle_unknown(till: Till) -> Counter[str]:
 
 def _settle(till: Till, claim: Claim) -> Settlement | None:
     age = till.clock() - claim.started_at
-    return look_up(till, claim) if age >= till.gateway.capabilities.key_life else charge(till, claim)
+    if claim.prepared is None or age >= till.gateway.capabilities.key_life:
+        return look_up(till, claim)
+    return charge(till, claim)
 
 
 def _state(settlement: Settlement | None) -> str:

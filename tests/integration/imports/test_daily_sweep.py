@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
+from tests.faults.task_process import quick_gate
 from tests.importing import CHANNEL, PIN_SECRET
 from tests.strategies import PORTAL
 from tillflow import imports
@@ -25,6 +27,8 @@ from tillflow.db.connection import APP_ROLE, Connection, connect
 from tillflow.errors import UnavailableError
 from tillflow.intake import booking
 from tillflow.samples.generate import NOW, offline_sales, sync_dump
+from tillflow.samples.orders import HEADER
+from tillflow.samples.sample_file import as_csv
 
 SYNC, OFFLINE, PORTAL_DATA = Kind.EQUIPMENT_SYNC, Kind.OFFLINE_SALES, Kind.PORTAL_DATA
 NOTHING: dict[str, list[str]] = {"taken": [], "refused": [], "left": [], "broken": []}
@@ -111,6 +115,62 @@ def test_what_an_interrupted_run_left_is_finished(
     assert scalar(conn, f"select status from intake.import_status where import_id = {import_id}") == "processing"
     assert daily.sweep_inbox(SYNC) == NOTHING | {"taken": [f"import {import_id}"]}
     assert scalar(conn, f"select status from intake.import_status where import_id = {import_id}") != "processing"
+
+
+@pytest.mark.parametrize("step", ["write_validation_page", "queue_import_report"])
+@pytest.mark.parametrize(
+    ("kind", "name", "becomes", "has_page"),
+    [
+        (PORTAL_DATA, "portal.zip", "taken", False),
+        (SYNC, "a-bad.csv", "refused", False),  # at the door
+        (SYNC, "b-good.csv", "taken", True),
+        (OFFLINE, "orders.csv", "refused", True),  # by the rules
+    ],
+)
+def test_an_import_whose_task_died_before_anybody_was_told_is_told_of(
+    night: Path, conn: Connection, monkeypatch: pytest.MonkeyPatch, kind: Kind, name: str, becomes: str,
+    has_page: bool, step: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(booking, "run_gate", quick_gate)
+    fill(night)
+    sample = offline_sales(PORTAL, 9, 5, bad_share=0)
+    refused = as_csv(HEADER, [*sample.rows, sample.rows[0] | {"ORDER_ID": "12A"}])
+    (night / "offline_sales" / CHANNEL / "orders.csv").write_bytes(refused)
+    if kind is not PORTAL_DATA:
+        daily.sweep_inbox(PORTAL_DATA)
+    for path in night.rglob("*.*"):
+        if path.name != name:
+            path.unlink()
+
+    def die(*args: Any, **kwargs: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying, suppress(KeyboardInterrupt):  # what has no page does not die of it
+        dying.setattr(imports, step, die)
+        daily.sweep_inbox(kind)
+    import_id = scalar(conn, "select max(id) from intake.import")
+    died = scalar(conn, f"select count(*) from mail.message where topic = 'import:{import_id}'") == 0
+    assert died == (has_page or step == "queue_import_report")
+    assert daily.sweep_inbox(kind) == (NOTHING | {becomes: [f"import {import_id}"]} if died else NOTHING)
+    assert scalar(conn, f"select count(*) from mail.message where topic = 'import:{import_id}'") == 1
+    assert (night.parent / "validation" / f"{import_id}.html").exists() == has_page
+    assert daily.sweep_inbox(kind) == NOTHING
+
+
+def test_an_import_that_has_just_been_booked_is_left_to_who_booked_it(
+    night: Path, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del night
+    monkeypatch.setattr(daily, "utc_now", lambda: NOW)
+    conn.execute(
+        "insert into intake.import (kind, file_name, uploader, source, source_version, sha256, size_bytes,"
+        " received_at, booked_at, archive_path)"
+        " values ('equipment_sync', 'dump.csv', 'ann', 'test', '1', repeat('a', 64), 1, %s, %s, 'x')",
+        [NOW - timedelta(hours=1), NOW - timedelta(minutes=14)],
+    )
+    assert daily.sweep_inbox(SYNC) == NOTHING
+    monkeypatch.setattr(daily, "utc_now", lambda: NOW + timedelta(minutes=2))
+    assert daily.sweep_inbox(SYNC) == NOTHING | {"taken": ["import 1"]}
 
 
 def test_a_defect_that_one_file_brings_to_light_keeps_no_other_out_and_ends_the_run_red(

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.paying import DRAW_CLOSES, Shop
-from tests.racing import Running, wait_until_blocked
+from tests.racing import Running, at_once, wait_until_blocked
 from tillflow.db.connection import APP_ROLE, connect
 from tillflow.offline_sales.attribute import attribute_paid
 from tillflow.payments.decisions import approve_funds, request_refund
@@ -187,12 +187,8 @@ class TestTheEntries:
         shop.sell("CASH", count=200)
         shop.sell("CASH", count=100, product="B5", email=None)
 
-        def call() -> Counter[str]:
-            with connect(database, role=APP_ROLE) as conn:
-                return attribute(shop, conn=conn, batch=7)
-
-        callers = [Running(call) for _ in range(4)]
-        assert sum((caller.result() for caller in callers), Counter()) == Counter(attributed=300)
+        results = at_once(database, lambda conn: attribute(shop, conn=conn, batch=7), callers=4)
+        assert sum(results, Counter()) == Counter(attributed=300)
         assert_whole(shop, 700)
 
     def test_of_a_caller_who_is_rolled_back_are_given_to_the_next(self, shop: Shop, database: str) -> None:
@@ -260,6 +256,18 @@ class TestWhatIsPaidAndCannotBeGiven:
         assert {shop.column(payment, "product_state") for payment in (*repaired, *fresh)} == {"attributed"}
         assert {stuck(shop, payment) for payment in hopeless} == {("stuck", "unknown_customer")}
         assert_whole(shop, 5)
+
+    def test_one_problem_that_follows_another_is_the_reason_from_then_on(self, shop: Shop) -> None:
+        (payment,) = shop.sell("CASH", customer="C-9", quantity=2)
+        attribute(shop)
+        shop.conn.execute("update books.payment set told_at = now()")
+        shop.conn.execute("update portal.draw set max_entries = 1")
+        assert attribute(shop) == Counter()
+        add_buyer(shop, "C-9", None, "Late")
+        assert attribute(shop) == Counter(stuck=1)
+        assert stuck(shop, payment) == ("stuck", "draw_sold_out")
+        assert shop.column(payment, "told_at") is None  # what the person was told to do is done
+        assert attribute(shop) == Counter()
 
     def test_a_sale_without_its_draw(self, shop: Shop) -> None:
         (payment,) = shop.sell("CASH")

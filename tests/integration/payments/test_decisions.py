@@ -251,7 +251,7 @@ class TestUnderReview:
             shop.charge()
             shop.later(minutes=10)
         assert sandbox.attempts() == ["approved"]
-        assert shop.state(payment) in {"succeeded", "unknown"}
+        assert shop.state(payment) == "succeeded"
 
 
 class TestFunds:
@@ -293,3 +293,17 @@ def test_every_move_is_in_the_history_with_who_and_why(shop: Shop) -> None:
         ("sweep", "in_flight", "failed_hard", "stolen_card"),
         ("bob", "failed_hard", "canceled", "gave up"),
     ]
+
+
+def test_a_charge_that_paid_one_sale_cannot_be_booked_for_another(shop: Shop) -> None:
+    (paid,) = shop.sell()
+    shop.charge()
+    (reference,) = shop.conn.execute(
+        "select reference from books.payment_attempt where payment_id = %s", [paid]
+    ).fetchone()  # type: ignore[misc]
+    under_review = SITUATIONS["card needs_review"](shop)
+    with pytest.raises(BadDecisionError, match="paid another sale"):
+        decisions.confirm_charged(
+            shop.conn, under_review, actor="ann", now=shop.now, reason="seen", reference=str(reference)
+        )
+    assert shop.state(under_review) == "needs_review"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from typing import Any
 
@@ -10,10 +9,10 @@ import pytest
 
 from tests.gateways import SandboxServer
 from tests.paying import Shop
-from tillflow.db.connection import APP_ROLE, connect
+from tests.racing import at_once
 from tillflow.offline_sales.attribute import attribute_paid
 from tillflow.payments import decisions
-from tillflow.payments.gateway import GatewayUnusableError
+from tillflow.payments.gateway import Approved, Declined, GatewayUnusableError, Outcome, Unknown
 from tillflow.payments.refunds import refund_due
 
 
@@ -139,6 +138,33 @@ def test_a_refund_that_the_gateway_refuses_is_paid_out_by_hand(shop: Shop, sandb
     assert given_back(sandbox) == []
 
 
+def test_the_same_refund_has_the_same_key_and_a_refusal_ends_it(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a charge: asked again it is the same, decided again it is another, or the gateway repeats its refusal."""
+    payment = paid(shop)
+    ask_for_refund(shop, payment)
+    answers: list[Outcome] = [
+        Unknown("no answer"),
+        Declined("balance_insufficient", is_soft=False),
+        Unknown("no answer"),
+    ]
+    keys: list[str] = []
+
+    def answered(_reference: str, _amount_minor: int, key: str) -> Outcome:
+        keys.append(key)
+        return answers.pop(0) if answers else Approved("re_1")
+
+    monkeypatch.setattr(shop.gateway, "refund", answered)
+    for _ in range(4):
+        refund_due(shop.till())
+        if refund_of(shop, payment)[0] == "refused":
+            decisions.refund_again(shop.conn, payment, actor="ann", now=shop.now, reason="there is money again")
+        shop.later(minutes=10)
+    assert refund_of(shop, payment)[0] == "refunded"
+    first, second, third, fourth = keys
+    assert first == second
+    assert third == fourth != first
+
+
 @pytest.mark.parametrize("payment_type", ["CASH", "CHQ"])
 def test_what_no_card_paid_is_paid_out_by_hand(shop: Shop, sandbox: SandboxServer, payment_type: str) -> None:
     (payment,) = shop.sell(payment_type)
@@ -155,17 +181,7 @@ def test_two_sweeps_at_once_refund_each_payment_once(shop: Shop, database: str, 
     shop.charge()
     for payment in payments:
         ask_for_refund(shop, payment)
-    results: list[Counter[str]] = []
-
-    def sweep() -> None:
-        with connect(database, role=APP_ROLE) as conn:
-            results.append(refund_due(shop.till(conn=conn, concurrency=4)))
-
-    threads = [threading.Thread(target=sweep) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = at_once(database, lambda conn: refund_due(shop.till(conn=conn, concurrency=4)))
     assert sum(results, Counter()) == Counter(refunded=30)
     assert len(given_back(sandbox)) == 30
 

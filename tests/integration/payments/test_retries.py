@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from datetime import timedelta
 
-import pytest
-
 from tests.gateways import SandboxServer
 from tests.paying import DRAW_CLOSES, Shop
-from tillflow.db.connection import APP_ROLE, connect
+from tests.racing import at_once
 from tillflow.offline_sales.attribute import attribute_paid
-from tillflow.payments.gateway import GatewayUnusableError
-from tillflow.payments.line import GatewayAwayError
 from tillflow.payments.schedule import RetryPolicy
 from tillflow.payments.sweep import charge_due
 
@@ -167,17 +162,7 @@ def test_a_card_that_was_declined_too_often_in_30_days_is_left_alone(shop: Shop,
 
 def test_two_sweeps_at_once_charge_each_payment_once(shop: Shop, database: str, sandbox: SandboxServer) -> None:
     payments = shop.sell(count=60)
-    results: list[Counter[str]] = []
-
-    def sweep() -> None:
-        with connect(database, role=APP_ROLE) as conn:
-            results.append(charge_due(shop.till(conn=conn, concurrency=4)))
-
-    threads = [threading.Thread(target=sweep) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = at_once(database, lambda conn: charge_due(shop.till(conn=conn, concurrency=4)))
     assert sum(results, Counter()) == Counter(succeeded=60)
     assert len(sandbox.attempts()) == len(payments)
 
@@ -196,41 +181,3 @@ def test_only_the_named_import_is_charged(shop: Shop) -> None:
     (second,) = shop.sell()
     charge_due(shop.till(), import_id=shop.column(second, "import_id"))
     assert (shop.state(first), shop.state(second)) == ("due", "succeeded")
-
-
-def test_a_rate_limit_uses_no_attempt(shop: Shop, sandbox: SandboxServer) -> None:
-    (payment,) = shop.sell(token="tok_429")
-    assert shop.charge() == Counter(due=1)
-    assert shop.column(payment, "tries") == 0
-    shop.later(minutes=5)
-    assert shop.charge() == Counter(succeeded=1)
-    assert [outcome for outcome, _ in shop.attempts(payment)] == ["not_processed", "approved"]
-
-
-def test_a_gateway_that_is_away_loses_nothing_and_is_not_asked_for_every_payment(
-    shop: Shop, sandbox: SandboxServer
-) -> None:
-    payments = shop.sell(count=100)
-    sandbox.kill()
-    try:
-        with pytest.raises(GatewayAwayError, match="does not answer"):
-            shop.charge()
-    finally:
-        sandbox.start()
-    assert {shop.state(payment) for payment in payments} == {"due"}
-    tried = sum(len(shop.attempts(payment)) for payment in payments)
-    assert 0 < tried < 20
-    shop.later(minutes=5)
-    assert shop.charge() == Counter(succeeded=100)
-
-
-def test_a_key_that_the_gateway_refuses_stops_the_run_and_uses_no_attempt(shop: Shop, sandbox: SandboxServer) -> None:
-    payments = shop.sell(count=50)
-    stranger = sandbox.gateway(api_key="sk_sandbox_bad")
-    with pytest.raises(GatewayUnusableError, match="tillflow_payments"):
-        shop.charge(gateway=stranger)
-    assert {shop.state(payment) for payment in payments} == {"due"}
-    assert {shop.column(payment, "tries") for payment in payments} == {0}
-    assert sandbox.attempts() == []
-    shop.later(minutes=5)
-    assert shop.charge() == Counter(succeeded=50)

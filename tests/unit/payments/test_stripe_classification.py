@@ -144,6 +144,38 @@ def test_an_answer_to_a_charge(answering: Answering, reply: Reply, expected: Out
         assert outcome == expected
 
 
+@pytest.mark.parametrize(
+    ("reply", "is_answered"),
+    [
+        ((500, error("api_error")), False),
+        ((500, error("api_error"), {"Idempotent-Replayed": "true"}), True),
+        ((502, b"<html>bad gateway</html>"), False),
+        ((200, b"garbage"), False),
+        ((429, error("rate_limit_error")), False),
+        ((409, error("invalid_request_error", code="idempotency_key_in_use")), True),
+        (ConnectionResetError(), False),
+    ],
+)
+def test_whether_the_gateway_is_there_for_other_payments(
+    answering: Answering, reply: Reply | Exception, is_answered: bool
+) -> None:
+    gateway = answering(*[reply] * 20)
+    for outcome in (
+        gateway.charge(ORDER, PREPARED, "key"),
+        gateway.look_up(PREPARED, NOW),
+        gateway.refund("ch_1", 1, "key"),
+        gateway.prepare(ORDER),
+    ):
+        assert isinstance(outcome, NotProcessed | Unknown)
+        assert outcome.is_answered is is_answered
+
+
+def test_a_payment_that_the_gateway_is_still_at_work_on_is_an_answer(answering: Answering) -> None:
+    outcome = answering((200, intent("processing"))).charge(ORDER, PREPARED, "key")
+    assert isinstance(outcome, Unknown)
+    assert outcome.is_answered
+
+
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("body", [error("invalid_request_error"), b"<html>"])
 def test_who_is_not_let_in_stops(answering: Answering, status: int, body: object) -> None:
@@ -288,9 +320,12 @@ def test_a_replayed_hard_decline_is_final(answering: Answering) -> None:
     assert answering(made("cus_1"), replayed).prepare(ORDER) == Declined("expired_card", is_soft=False)
 
 
-def test_a_currency_stripe_counts_otherwise_is_not_charged_a_hundredth(answering: Answering) -> None:
+@pytest.mark.parametrize("currency", ["ISK", "UGX", "MGA"])
+def test_a_currency_stripe_counts_otherwise_is_not_charged_a_hundredth_or_a_hundredfold(
+    answering: Answering, currency: str
+) -> None:
     gateway: Any = answering()
-    order = make_order("tok_visa", currency="ISK")
+    order = make_order("tok_visa", currency=currency)
     assert gateway.prepare(order) == Declined("currency_not_supported", is_soft=False)
     assert gateway.wire.asked == []
 

@@ -134,6 +134,8 @@ create table books.payment_attempt (
 );
 create unique index payment_attempt_open on books.payment_attempt (payment_id) where finished_at is null;
 create unique index payment_attempt_success on books.payment_attempt (payment_id) where outcome = 'approved';
+-- a charge pays one sale: nobody can book it for another one by hand
+create unique index payment_attempt_reference on books.payment_attempt (reference) where outcome = 'approved';
 -- card schemes limit how often a declined card may be tried
 create index payment_attempt_declined on books.payment_attempt (card_token, started_at)
 where outcome in ('soft_declined', 'hard_declined');
