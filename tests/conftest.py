@@ -23,6 +23,8 @@ _numbers = itertools.count(1)
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Remove the temporary folder that `./tillflow test` made for this session, unless something failed."""
+    if hasattr(session.config, "workerinput"):
+        return  # one of several workers: the others may still need it
     root = Path(os.environ.get(TEMPORARY_ROOT, ""))
     if exitstatus == 0 and root.name.startswith("tillflow-test-"):
         shutil.rmtree(root, ignore_errors=True)

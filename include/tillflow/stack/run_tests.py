@@ -15,6 +15,10 @@ from tillflow.stack.components import base_environment
 TEMPORARY_ROOT: Final = "PYTEST_DEBUG_TEMPROOT"
 
 
+#: more at once wait for each other's servers
+_MOST_WORKERS: Final = 4
+
+
 def run(arguments: Sequence[str]) -> NoReturn:
     """Become pytest: Ctrl-C reaches it, and it stops in order what its fixtures have started."""
     environment = base_environment({})
@@ -24,6 +28,8 @@ def run(arguments: Sequence[str]) -> NoReturn:
     # A folder of this session alone: as root, another session's start would close the shared one to the
     # system user that PostgreSQL runs as. The session removes it when it passed.
     environment.setdefault(TEMPORARY_ROOT, tempfile.mkdtemp(prefix="tillflow-test-"))
+    if not arguments:  # the whole suite: the processors share it, and one that is done takes of the other's
+        arguments = ("-n", str(min(_MOST_WORKERS, os.cpu_count() or 1)), "--dist", "worksteal")
     os.chdir(REPOSITORY)
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, "-m", "pytest", *arguments], environment)  # noqa: S606 - no shell
