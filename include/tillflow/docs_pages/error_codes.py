@@ -33,7 +33,7 @@ _RULES: Final = {
     Kind.EQUIPMENT_SYNC: """\
 ## Vends that wait for a person
 Machine dumps: [the format](file-formats/equipment-sync.md). The row becomes an exception; the rest of the file is
-booked.
+booked. What would clear it is suggested row by row: [Exceptions](operating.md#exceptions).
 """,
     Kind.OFFLINE_SALES: """\
 ## Offline sales that wait for a person

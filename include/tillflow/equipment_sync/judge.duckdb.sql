@@ -94,7 +94,7 @@ select
     coalesce(by_card.vendee_id, by_code.vendee_id) as vendee_id,
     coalesce(by_card.is_consumer, by_code.is_consumer) as is_consumer,
     x.consumer_id is not null as has_access,
-    getvariable('latest_vend') as latest_vend,
+    latest_vend_of(p.row_no) as latest_vend,
     fingerprint(concat_ws(
         chr(31),
         coalesce(epoch_us(p.vended_at)::varchar, p.vended_at_text, ''),

@@ -48,7 +48,7 @@ _SNAPSHOT: Final = {
 }  # fmt: skip
 
 
-def load_portal(conn: Connection, engine: duckdb.DuckDBPyConnection, row: ImportRow) -> None:
+def load_portal(conn: Connection, engine: duckdb.DuckDBPyConnection, row: ImportRow | None) -> None:
     """Hand over the machines named in the file with their whole dated past, names frozen first."""
     del row
     assets = [asset for (asset,) in engine.execute(_QUERIES["equipment_seen"]).fetchall()]

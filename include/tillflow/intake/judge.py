@@ -45,5 +45,6 @@ class Judge:
     unreadable: str | None
     #: sets what the views read, before any row is looked at
     define: Callable[[Connection, duckdb.DuckDBPyConnection, ImportRow], None]
-    #: hands the portal data that the rows of `parsed` speak of to the engine, as tables
-    load_portal: Callable[[Connection, duckdb.DuckDBPyConnection, ImportRow], None]
+    #: hands the portal data that the rows of `parsed` speak of to the engine, as tables; without an import where
+    #: rows of several are judged again
+    load_portal: Callable[[Connection, duckdb.DuckDBPyConnection, ImportRow | None], None]

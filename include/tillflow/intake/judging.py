@@ -19,7 +19,10 @@ _SQL: Final = beside(__file__, "book.sql")
 _ROWS: Final = texts_beside(__file__, "rows.duckdb.sql")
 _PARSERS: Final = texts_beside(__file__, "parse.duckdb.sql")
 #: a machine's clock may run this much ahead of ours (domain 3.2)
-_CLOCK_TOLERANCE: Final = timedelta(minutes=10)
+CLOCK_TOLERANCE: Final = timedelta(minutes=10)
+_STREAMS: Final = pa.schema(
+    [("owner", pa.string()), ("part", pa.string()), ("stream_id", pa.int32()), ("high_water", pa.int64())]
+)
 _RECORDED: Final = pa.schema([("stream_id", pa.int32()), ("seq", pa.int64()), ("content_hash", pa.int64())])
 
 
@@ -35,10 +38,30 @@ def judge_rows(
     engine.execute(judge.queries["create_parsed"])
     _lock_streams(conn, engine, judge)
     judge.load_portal(conn, engine, row)
-    for name in ("create_facts", "create_judged"):
-        engine.execute(judge.queries[name].replace("{facts_mask}", judge.catalogue.mask("facts")))
+    _judge(engine, judge)
     _compare_with_the_books(conn, engine)
     engine.execute(judge.queries["create_verdicts"].replace("{standing_mask}", judge.catalogue.mask("standing")))
+
+
+def judge_again(
+    conn: Connection, engine: duckdb.DuckDBPyConnection, judge: Judge, rows: pa.Table
+) -> pa.RecordBatchReader:
+    """Judge rows of many imports against the portal data of today, by the rules and queries of their import.
+
+    `rows`: exception_id, raw (JSON as archived), latest_vend_us. Only for kinds whose facts need nothing of the
+    import itself. Returns a row each: exception_id, judged (codes), and what was found. Locks nothing.
+    """
+    engine.register("given", rows)
+    _define_rules(engine, judge)
+    names = ", ".join(f"raw ->> '$.{name}' as {name}" for name in judge.layout.known if name != "pin")
+    columns = f"{names}, (raw ->> '$.pin_hash')::uuid as pin_hash"
+    engine.execute(_ROWS["create_archived_again"].replace("{columns}", columns))
+    engine.execute(_ROWS["create_latest_vend_macro_again"])
+    engine.register("streams", _STREAMS.empty_table())
+    engine.execute(judge.queries["create_parsed"])
+    judge.load_portal(conn, engine, None)
+    _judge(engine, judge)
+    return engine.sql(_ROWS["judged_again"]).to_arrow_reader()
 
 
 def set_variables(engine: duckdb.DuckDBPyConnection, variables: dict[str, Any]) -> None:
@@ -47,20 +70,16 @@ def set_variables(engine: duckdb.DuckDBPyConnection, variables: dict[str, Any]) 
         engine.execute(f"set variable {name} = $1", [value])
 
 
-def _define(engine: duckdb.DuckDBPyConnection, judge: Judge, row: ImportRow, archive: Path) -> None:
-    first_row = int(row.reading["first_row"])
-    blank_rows = list(row.reading.get("blank_rows", ()))
+def _judge(engine: duckdb.DuckDBPyConnection, judge: Judge) -> None:
+    for name in ("create_facts", "create_judged"):
+        engine.execute(judge.queries[name].replace("{facts_mask}", judge.catalogue.mask("facts")))
+
+
+def _define_rules(engine: duckdb.DuckDBPyConnection, judge: Judge) -> None:
     catalogue = judge.catalogue
     set_variables(
         engine,
         {
-            "archive": str(archive),
-            "first_row": first_row,
-            # the k-th blank row stands behind this many rows of data
-            "blank_behind": [blank - first_row - k for k, blank in enumerate(blank_rows)],
-            "now": row.received_at,
-            "now_us": round(row.received_at.timestamp() * 1_000_000),
-            "latest_vend": row.received_at + _CLOCK_TOLERANCE,
             "rule_codes": [rule.code for rule in catalogue.rules],
             "critical": catalogue.critical_bits,
             "unreadable": catalogue.bits(judge.unreadable) if judge.unreadable else 0,
@@ -70,8 +89,27 @@ def _define(engine: duckdb.DuckDBPyConnection, judge: Judge, row: ImportRow, arc
         "currencies", pa.table({"code": list(EXPONENTS), "exponent": pa.array(EXPONENTS.values(), pa.int32())})
     )
     engine.execute(_PARSERS["create_parsers"])
-    engine.execute(_ROWS["create_archived"])
     engine.execute(_ROWS["create_reason_macro"])
+
+
+def _define(engine: duckdb.DuckDBPyConnection, judge: Judge, row: ImportRow, archive: Path) -> None:
+    first_row = int(row.reading["first_row"])
+    blank_rows = list(row.reading.get("blank_rows", ()))
+    set_variables(
+        engine,
+        {
+            "archive": str(archive),
+            "first_row": first_row,
+            # the k-th blank row stands behind this many rows of data
+            "blank_behind": [blank - first_row - k for k, blank in enumerate(blank_rows)],
+            "now": row.received_at,
+            "now_us": round(row.received_at.timestamp() * 1_000_000),
+            "latest_vend": row.received_at + CLOCK_TOLERANCE,
+        },
+    )
+    _define_rules(engine, judge)
+    engine.execute(_ROWS["create_archived"])
+    engine.execute(_ROWS["create_latest_vend_macro"])
 
 
 def _lock_streams(conn: Connection, engine: duckdb.DuckDBPyConnection, judge: Judge) -> None:
@@ -84,13 +122,7 @@ def _lock_streams(conn: Connection, engine: duckdb.DuckDBPyConnection, judge: Ju
     _SQL.add_streams(conn, **names)
     locked = list(_SQL.lock_streams(conn, **names))
     owners, parts, ids, marks = zip(*locked, strict=True) if locked else ((), (), (), ())
-    streams = {
-        "owner": pa.array(owners, pa.string()),
-        "part": pa.array(parts, pa.string()),
-        "stream_id": pa.array(ids, pa.int32()),
-        "high_water": pa.array(marks, pa.int64()),
-    }
-    engine.register("streams", pa.table(streams))
+    engine.register("streams", pa.table([owners, parts, ids, marks], schema=_STREAMS))
 
 
 def _compare_with_the_books(conn: Connection, engine: duckdb.DuckDBPyConnection) -> None:

@@ -9,6 +9,32 @@ select
     * exclude (file_row_number)
 from read_parquet(getvariable('archive'), file_row_number = true);
 
+-- name: create_latest_vend_macro()#
+-- Until when may a row have happened? A file is received in one moment.
+create or replace macro latest_vend_of(row_no) as getvariable('latest_vend');
+
+-- name: create_archived_again()#
+-- Rows of many imports that are judged again: their number is their exception's.
+create or replace view archived as
+select given.exception_id as row_no, {columns}
+from given;
+
+-- name: create_latest_vend_macro_again()#
+-- Until when may each row have happened? Each came with its own file.
+create or replace macro latest_vend_of(number) as (
+    select make_timestamptz(given.latest_vend_us) from given where given.exception_id = number
+);
+
+-- name: judged_again()
+-- Which rules do the rows break now, and what was found for them?
+select
+    row_no as exception_id, reason_codes(broken) as judged, equipment_id, site_id, customer_id, place_id, item_id,
+    vendee_id, planogram_price_minor, vended_at, selection,
+    quantity * if(result = 'refund', -1, 1) as quantity,
+    unit_price_minor, amount_minor, currency
+from judged
+order by row_no;
+
 -- name: create_repeated()#
 -- Which keys stand more than once in the file?
 create or replace table repeated as

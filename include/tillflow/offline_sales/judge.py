@@ -52,8 +52,9 @@ _SNAPSHOT: Final = {
 }  # fmt: skip
 
 
-def load_portal(conn: Connection, engine: duckdb.DuckDBPyConnection, row: ImportRow) -> None:
+def load_portal(conn: Connection, engine: duckdb.DuckDBPyConnection, row: ImportRow | None) -> None:
     """Hand over the lotteries with their draws, and of buyers and days those that the file names."""
+    assert row is not None, "an order is judged as of its own import"
     _, zone = _PORTAL.channel(conn, channel_id=row.channel_id)
     parameters: dict[str, Any] = {
         "now": row.received_at,

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,14 +78,12 @@ def _run_samples(demo: _Demo) -> DemoCheck:
     with _step("portal data: two customers, five machines, thirty users"):
         _load_portal(demo)
     with _step("two files that must be refused"):
-        for name in ("wrong-header.csv", "ragged-rows.csv"):
-            _expect(check, name, _run_file(demo, Kind.OFFLINE_SALES, SAMPLES / "refused" / name), "failed")
-    with _step("a dump of machine VM-17"):
-        path = SAMPLES / "equipment_sync" / "vm-17-2026-06-11.csv"
-        _expect(check, path.name, _run_file(demo, Kind.EQUIPMENT_SYNC, path), "success")
-    with _step("offline sales of the call centre"):
-        path = SAMPLES / "offline_sales" / "call-centre-orders.csv"
-        _expect(check, path.name, _run_file(demo, Kind.OFFLINE_SALES, path), "success")
+        refused = [(Kind.OFFLINE_SALES, SAMPLES / "refused" / name) for name in ("wrong-header.csv", "ragged-rows.csv")]
+        _run_files(demo, check, refused, "failed")
+    with _step("a dump of machine VM-17, and offline sales of the call centre"):
+        dump = (Kind.EQUIPMENT_SYNC, SAMPLES / "equipment_sync" / "vm-17-2026-06-11.csv")
+        orders = (Kind.OFFLINE_SALES, SAMPLES / "offline_sales" / "call-centre-orders.csv")
+        _run_files(demo, check, [dump, orders], "success")
     with _step("declined cards are retried, on a shortened clock"):
         _retry(demo, check)
     with _step("a cheque is approved"):
@@ -95,9 +93,15 @@ def _run_samples(demo: _Demo) -> DemoCheck:
         _drop(demo, Kind.EQUIPMENT_SYNC, path)
         run_id = demo.airflow.trigger("daily_processing", {})
         _expect(check, "daily_processing", demo.airflow.wait("daily_processing", run_id), "success")
+    check.every_import()
+    with _step("VM-17's products are reconciled, in vain"):
+        _reconcile(demo, check)
+    with _step("its planogram is corrected, and they are reconciled again"):
+        _run_files(demo, check, [(Kind.PORTAL_DATA, SAMPLES / "fixes" / "planograms.csv")], "success")
+        _reconcile(demo, check)
     with _step("mail"):
         _wait_for_mail(demo)
-    check.every_import()
+    check.every_reconciliation([0, 2])
     check.status_of("wrong-header.csv", "rejected")
     check.status_of("ragged-rows.csv", "rejected")
     check.every_payment(demo.stack.gateway_url)
@@ -116,14 +120,24 @@ def _load_portal(demo: _Demo) -> None:
     demo.airflow.wait("import_portal_data", run_id)
 
 
-def _run_file(demo: _Demo, kind: Kind, path: Path) -> str:
-    """Drop a file into the inbox and run its DAG as the user `admin`; returns how the run ended."""
-    _drop(demo, kind, path)
-    conf: dict[str, Any] = {"file": path.name}
-    if kind is Kind.OFFLINE_SALES:
-        conf["channel"] = CHANNEL
-    dag_id = f"import_{kind.value}"
-    return demo.airflow.wait(dag_id, demo.airflow.trigger(dag_id, conf))
+def _run_files(demo: _Demo, check: DemoCheck, files: Sequence[tuple[Kind, Path]], expected: str) -> None:
+    """Drop files into the inbox and run their DAGs side by side, as the user `admin`."""
+    runs = []
+    for kind, path in files:
+        _drop(demo, kind, path)
+        conf: dict[str, Any] = {"file": path.name}
+        if kind is Kind.OFFLINE_SALES:
+            conf["channel"] = CHANNEL
+        dag_id = f"import_{kind.value}"
+        runs.append((path.name, dag_id, demo.airflow.trigger(dag_id, conf)))
+    for name, dag_id, run_id in runs:
+        _expect(check, name, demo.airflow.wait(dag_id, run_id), expected)
+
+
+def _reconcile(demo: _Demo, check: DemoCheck) -> None:
+    conf = {"equipment": "VM-17", "date_from": "2026-06-01", "date_to": "2026-06-30"}
+    run_id = demo.airflow.trigger("reconcile_products", conf)
+    _expect(check, "reconcile_products", demo.airflow.wait("reconcile_products", run_id), "success")
 
 
 def _drop(demo: _Demo, kind: Kind, path: Path) -> None:

@@ -58,6 +58,10 @@ order by p.seq;
 -- Which entries has each draw given away?
 select a.draw_id, lower(a.entries), upper(a.entries) from books.attribution as a order by a.draw_id, lower(a.entries);
 
+-- name: reconciliations()
+-- What came of each reconciliation?
+select r.attempted, r.reconciled, r.failed from books.reconciliation as r order by r.id;
+
 -- name: mails()
 -- Which mails were queued, and are they sent?
 select m.subject, m.message_id, m.sent_at is not null from mail.message as m order by m.id;

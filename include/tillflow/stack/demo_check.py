@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email import message_from_bytes
 from pathlib import Path
@@ -84,6 +84,12 @@ class DemoCheck:
             if first != last.get(draw_id, 1):
                 self.wrong.append(f"draw {draw_id}: entry {last.get(draw_id, 1)} is followed by {first}")
             last[draw_id] = end
+
+    def every_reconciliation(self, expected: Sequence[int]) -> None:
+        """Each run in its order reconciled as many as it should have."""
+        found = [reconciled for _, reconciled, _ in _SQL.reconciliations(self.conn)]
+        if found != expected:
+            self.wrong.append(f"reconciled {found} instead of {expected}")
 
     def every_mail(self, folder: Path) -> None:
         """Each queued mail was sent once and lies in the mail sink."""

@@ -25,6 +25,10 @@ def print_report(conn: Connection, stack: Stack, console: Console) -> None:
         ("refused because of", [f"import {i}: {code} x {count}" for i, code, count in _SQL.first_errors(conn)]),
         ("exceptions, by reason", [f"{reason} {count}" for reason, count in _SQL.reasons(conn)]),
         ("payments", [_payment(*row) for row in _SQL.payments(conn)]),
+        (
+            "reconciliations of VM-17",
+            [f"{done} of {tried} reconciled, {left} failed" for tried, done, left in _SQL.reconciliations(conn)],
+        ),
         ("mail", [subject for subject, _, sent in _SQL.mails(conn) if sent]),
     ):
         console.print(f"[bold]{title}[/]: " + "; ".join(rows), highlight=False, soft_wrap=True)

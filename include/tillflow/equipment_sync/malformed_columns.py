@@ -1,0 +1,71 @@
+"""Which columns of a malformed row cannot be read: the rules themselves are asked, so they stay written once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import gettempdir
+from types import TracebackType
+from typing import Any, Final, Self
+
+import duckdb
+import pyarrow as pa
+
+from tillflow.db.duck import open_engine
+from tillflow.db.queries import texts_beside
+from tillflow.equipment_sync.judge import CATALOGUE, JUDGE, LAYOUT
+from tillflow.intake import judging
+from tillflow.intake.catalogue import Rule
+from tillflow.money import EXPONENTS
+
+_RULES: Final = tuple(rule for rule in CATALOGUE.rules if rule.code == JUDGE.unreadable)
+_COLUMNS: Final = tuple(name for name in LAYOUT.known if name != "pin")
+_PARSERS: Final = texts_beside(judging.__file__, "parse.duckdb.sql")
+_SCHEMA: Final = pa.schema([("row_no", pa.int64()), *((name, pa.string()) for name in _COLUMNS)])
+#: a page of rows needs little, and is never written to disk
+_MEMORY_MB: Final = 64
+
+
+class MalformedColumns:
+    """An engine that reads rows as the judge reads them; opened when there is a malformed row."""
+
+    def __init__(self) -> None:
+        self._engine: duckdb.DuckDBPyConnection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._engine is not None:
+            self._engine.close()
+
+    def of(self, raws: Mapping[int, Mapping[str, Any]]) -> dict[int, list[Rule]]:
+        """The broken rules of `malformed_row`, in the catalogue's order: number of the exception -> rules.
+
+        `raws`: the rows as they are archived, column -> text.
+        """
+        if not raws:
+            return {}
+        engine = self._reading(raws)
+        broken: defaultdict[int, list[Rule]] = defaultdict(list)
+        for rule in _RULES:
+            # the predicate is our own text, from the catalogue
+            rows = engine.execute(f"select row_no from parsed where coalesce(({rule.predicate}), false)")  # noqa: S608
+            for (number,) in rows.fetchall():
+                broken[number].append(rule)
+        return dict(broken)
+
+    def _reading(self, raws: Mapping[int, Mapping[str, Any]]) -> duckdb.DuckDBPyConnection:
+        """The engine, with `parsed` over these rows."""
+        is_new = self._engine is None
+        if self._engine is None:
+            self._engine = open_engine(memory_mb=_MEMORY_MB, threads=1, temp_dir=Path(gettempdir()))
+        rows = [{"row_no": number, **{name: raw.get(name) for name in _COLUMNS}} for number, raw in raws.items()]
+        self._engine.register("archived", pa.Table.from_pylist(rows, schema=_SCHEMA))
+        if is_new:
+            exponents = pa.array(EXPONENTS.values(), pa.int32())
+            self._engine.register("currencies", pa.table({"code": list(EXPONENTS), "exponent": exponents}))
+            self._engine.execute(_PARSERS["create_parsers"])
+            self._engine.execute(JUDGE.queries["create_parsed"])
+        return self._engine

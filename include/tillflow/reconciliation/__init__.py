@@ -1,0 +1,1 @@
+"""Judging open exceptions again after portal data was fixed (domain 3.3)."""
