@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,10 +24,16 @@ API_KEY = "sk_test_mock"
 SOFT = Declined("insufficient_funds", is_soft=True)
 
 
+@pytest.fixture(scope="session")
+def peers() -> tuple[Path, Path]:
+    """Fetched once; where a registry is out of reach, that is found out once."""
+    return fetched_peers()
+
+
 @pytest.fixture
-def address() -> Iterator[str]:
+def address(peers: tuple[Path, Path]) -> Iterator[str]:
     """A server of this test's own: all secret keys share one account there."""
-    node, folder = fetched_peers()
+    node, folder = peers
     command = [str(node), str(REPOSITORY / "tests" / "peers" / "stateful_mock_server.js"), str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         assert server.stdout is not None
