@@ -17,4 +17,5 @@ RUN install -d -o airflow -g root -m 0770 /var/lib/tillflow /var/log/airflow /va
 USER airflow
 
 WORKDIR /opt/tillflow
-ENV PYTHONPATH=/opt/tillflow/include
+# Allocators keep what they once had, each arena and pool for itself: memory without use.
+ENV PYTHONPATH=/opt/tillflow/include MALLOC_ARENA_MAX=2 ARROW_DEFAULT_MEMORY_POOL=system

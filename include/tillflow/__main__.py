@@ -93,6 +93,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def _bench(arguments: Sequence[str]) -> NoReturn:
     environment = {**os.environ, "PYTHONPATH": f"{REPOSITORY / 'include'}{os.pathsep}{REPOSITORY}"}
+    environment.setdefault("MALLOC_ARENA_MAX", "2")  # both as in the stack and the image
+    environment.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     command = [sys.executable, "-P", "-m", "bench", *arguments]
     sys.stdout.flush()
     os.execve(sys.executable, command, environment)  # noqa: S606 - replaces us, no shell

@@ -24,7 +24,7 @@ _SQL: Final = texts_beside(__file__, "verdict_gate.duckdb.sql")
 #: files up to this many rows are checked natively whole, larger ones by a sample of this size
 SAMPLE_ROWS: Final = 10_000
 #: the verdicts of a larger file are judged in slices of this size
-SLICE_ROWS: Final = 1_000_000
+SLICE_ROWS: Final = 500_000
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,9 @@ def base_environment(extra: Mapping[str, str]) -> dict[str, str]:
         kept = environment.get(name, "")
         environment[name] = ",".join(part for part in (kept, HOST, "localhost") if part)
     environment["PYTHONPATH"] = str(REPOSITORY / "include")
+    # Allocators keep what they once had, each arena and pool for itself: memory without use.
+    environment.setdefault("MALLOC_ARENA_MAX", "2")
+    environment.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     return {**environment, **extra}
 
 

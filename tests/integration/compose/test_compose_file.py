@@ -212,7 +212,9 @@ def test_every_package_of_the_image_has_a_hash() -> None:
 def test_the_image_is_the_airflow_of_the_lock() -> None:
     dockerfile = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
     assert f"FROM apache/airflow:slim-{_pins('requirements.txt')['apache-airflow']}-python3.12\n" in dockerfile
-    assert compose_file.image_environment() == {"PYTHONPATH": "/opt/tillflow/include"}
+    assert compose_file.image_environment() == {
+        "PYTHONPATH": "/opt/tillflow/include", "MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system",
+    }  # fmt: skip
 
 
 def _pins(name: str) -> dict[str, str]:
