@@ -22,7 +22,7 @@ from psycopg import sql
 
 from tillflow.stack.errors import StackError
 from tillflow.stack.files import last_lines, open_log, secret
-from tillflow.stack.ports import HOST, free_port
+from tillflow.stack.ports import HOST, kept_free_port
 from tillflow.stack.processes import die_with_parent
 from tillflow.stack.system_user import SystemUser, postgres_user
 
@@ -85,7 +85,7 @@ class PostgresServer:
         """
         self.prepare()
         if not self.is_running:
-            process = self._process = self._launch(self._port or free_port())
+            process = self._process = self._launch(self._port or kept_free_port())
             self.wait_until_ready(lambda: process.poll() is not None, timeout)
         self.ensure_databases()
 

@@ -7,6 +7,8 @@ import pwd
 import stat
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,12 +65,16 @@ def postgres_user() -> SystemUser:
     return SystemUser(entry.pw_uid, entry.pw_gid)
 
 
-def _make_stand_in() -> pwd.struct_passwd:
+def _make_stand_in(patience: float = 10) -> pwd.struct_passwd:
+    """Make the user, or find the one that another start is making: only one at a time may write the list of users."""
     command = ["useradd", "--system", "--no-create-home", "--shell", "/bin/false", ROOTS_STAND_IN]
-    try:
-        subprocess.run(command, check=False, capture_output=True)  # noqa: S603 - constant command
-        return pwd.getpwnam(ROOTS_STAND_IN)  # also when another start was quicker
-    except (OSError, KeyError):
-        raise StackError(
-            "PostgreSQL refuses to run as root and no user could be made for it; start Tillflow as an ordinary user"
-        ) from None
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        with suppress(OSError):
+            subprocess.run(command, check=False, capture_output=True)  # noqa: S603 - constant command
+        with suppress(KeyError):
+            return pwd.getpwnam(ROOTS_STAND_IN)
+        time.sleep(0.1)
+    raise StackError(
+        "PostgreSQL refuses to run as root and no user could be made for it; start Tillflow as an ordinary user"
+    )
