@@ -47,9 +47,7 @@ def carry_out(conn: Connection, reconciliation_id: int, settings: Settings, *, r
 
 def preview(conn: Connection, scope: Scope, settings: Settings, *, requested_by: str) -> Counts:
     """What reconciling would come to, by the same code; nothing is kept."""
-    return use_case.preview(
-        conn, scope, _judge(conn, settings), requested_by=requested_by, clock=utc_now, look=lambda number: None
-    )
+    return use_case.preview(conn, scope, _judge(conn, settings), requested_by=requested_by, clock=utc_now)
 
 
 def _judge(conn: Connection, settings: Settings) -> JudgeAgain:

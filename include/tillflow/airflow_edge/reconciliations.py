@@ -20,7 +20,7 @@ from tillflow.codes import Capability
 from tillflow.db.connection import Connection, answering
 from tillflow.errors import UnavailableError
 from tillflow.portal.grants import may
-from tillflow.reconciliation.reconcile import AlreadyRunningError, UnknownScopeError, give_up
+from tillflow.reconciliation.reconcile import AlreadyRunningError, GivenUpError, UnknownScopeError, give_up
 from tillflow.reconciliation.scope import Kind, Scope
 from tillflow.settings import Settings
 
@@ -72,9 +72,9 @@ def reconcile_scope(scope_of: Callable[[Mapping[str, Any]], Scope]) -> dict[str,
             number = reconciliations.ask(
                 conn, scope, request_key=context["dag_run"].run_id, requested_by=person, recipients=recipients
             )
-        except (UnknownScopeError, AlreadyRunningError) as error:
+            return {"reconciliation_id": number, **_carried_out(conn, number, settings, recipients)}
+        except (UnknownScopeError, AlreadyRunningError, GivenUpError) as error:
             raise AirflowFailException(str(error)) from None
-        return {"reconciliation_id": number, **_carried_out(conn, number, settings, recipients)}
 
 
 def _carried_out(conn: Connection, number: int, settings: Settings, recipients: tuple[str, ...]) -> dict[str, int]:

@@ -66,6 +66,10 @@ order by equipment, boot_id;
 -- Which machines does the file name?
 select distinct trimmed(equipment) as equipment from archived where length(trimmed(equipment)) <= 40;
 
+-- name: unreadable()
+-- Which of the rules that need nothing but the row does each row break?
+select row_no, {mask} as broken from parsed;
+
 -- name: create_identities()#
 -- How do the users show themselves: by card and facility, or by access code and PIN?
 create or replace table cards as

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import gettempdir
@@ -13,15 +12,13 @@ import duckdb
 import pyarrow as pa
 
 from tillflow.db.duck import open_engine
-from tillflow.db.queries import texts_beside
 from tillflow.equipment_sync.judge import CATALOGUE, JUDGE, LAYOUT
-from tillflow.intake import judging
-from tillflow.intake.catalogue import Rule
-from tillflow.money import EXPONENTS
+from tillflow.intake.catalogue import Catalogue, Rule
+from tillflow.intake.judging import define_words
 
 _RULES: Final = tuple(rule for rule in CATALOGUE.rules if rule.code == JUDGE.unreadable)
 _COLUMNS: Final = tuple(name for name in LAYOUT.known if name != "pin")
-_PARSERS: Final = texts_beside(judging.__file__, "parse.duckdb.sql")
+_MASK: Final = Catalogue(_RULES).mask("facts")
 _SCHEMA: Final = pa.schema([("row_no", pa.int64()), *((name, pa.string()) for name in _COLUMNS)])
 #: a page of rows needs little, and is never written to disk
 _MEMORY_MB: Final = 64
@@ -48,13 +45,8 @@ class MalformedColumns:
         if not raws:
             return {}
         engine = self._reading(raws)
-        broken: defaultdict[int, list[Rule]] = defaultdict(list)
-        for rule in _RULES:
-            # the predicate is our own text, from the catalogue
-            rows = engine.execute(f"select row_no from parsed where coalesce(({rule.predicate}), false)")  # noqa: S608
-            for (number,) in rows.fetchall():
-                broken[number].append(rule)
-        return dict(broken)
+        rows = engine.execute(JUDGE.queries["unreadable"].replace("{mask}", _MASK)).fetchall()
+        return {number: [rule for rule in _RULES if mask >> rule.bit & 1] for number, mask in rows if mask}
 
     def _reading(self, raws: Mapping[int, Mapping[str, Any]]) -> duckdb.DuckDBPyConnection:
         """The engine, with `parsed` over these rows."""
@@ -64,8 +56,6 @@ class MalformedColumns:
         rows = [{"row_no": number, **{name: raw.get(name) for name in _COLUMNS}} for number, raw in raws.items()]
         self._engine.register("archived", pa.Table.from_pylist(rows, schema=_SCHEMA))
         if is_new:
-            exponents = pa.array(EXPONENTS.values(), pa.int32())
-            self._engine.register("currencies", pa.table({"code": list(EXPONENTS), "exponent": exponents}))
-            self._engine.execute(_PARSERS["create_parsers"])
+            define_words(self._engine)
             self._engine.execute(JUDGE.queries["create_parsed"])
         return self._engine

@@ -75,6 +75,14 @@ def _judge(engine: duckdb.DuckDBPyConnection, judge: Judge) -> None:
         engine.execute(judge.queries[name].replace("{facts_mask}", judge.catalogue.mask("facts")))
 
 
+def define_words(engine: duckdb.DuckDBPyConnection) -> None:
+    """Give the engine what `create_parsed` reads values with: the parsers, and the currencies."""
+    engine.register(
+        "currencies", pa.table({"code": list(EXPONENTS), "exponent": pa.array(EXPONENTS.values(), pa.int32())})
+    )
+    engine.execute(_PARSERS["create_parsers"])
+
+
 def _define_rules(engine: duckdb.DuckDBPyConnection, judge: Judge) -> None:
     catalogue = judge.catalogue
     set_variables(
@@ -85,10 +93,7 @@ def _define_rules(engine: duckdb.DuckDBPyConnection, judge: Judge) -> None:
             "unreadable": catalogue.bits(judge.unreadable) if judge.unreadable else 0,
         },
     )
-    engine.register(
-        "currencies", pa.table({"code": list(EXPONENTS), "exponent": pa.array(EXPONENTS.values(), pa.int32())})
-    )
-    engine.execute(_PARSERS["create_parsers"])
+    define_words(engine)
     engine.execute(_ROWS["create_reason_macro"])
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 from psycopg import IsolationLevel, errors
@@ -36,6 +36,10 @@ class UnknownScopeError(TillflowError):
 
 class AlreadyRunningError(TillflowError):
     """The same scope is being reconciled already; its report comes by mail."""
+
+
+class GivenUpError(TillflowError):
+    """The reconciliation met a defect or was forgotten: nothing of it was booked, and it does not go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +84,14 @@ def reconcile(conn: Connection, reconciliation_id: int, judge: JudgeAgain, *, cl
     return repeatable(conn, lambda: _reconcile(conn, reconciliation_id, judge, clock))
 
 
-def preview(
-    conn: Connection, scope: Scope, judge: JudgeAgain, *, requested_by: str, clock: Clock, look: Callable[[int], Any]
-) -> Counts:
-    """What reconciling would come to, by the same code; nothing is kept. `look` sees it before it is undone."""
+def preview(conn: Connection, scope: Scope, judge: JudgeAgain, *, requested_by: str, clock: Clock) -> Counts:
+    """What reconciling would come to, by the same code; nothing is kept."""
     conn.isolation_level = IsolationLevel.REPEATABLE_READ
     try:
         with conn.transaction(force_rollback=True):
             key = f"preview by {requested_by} at {clock().isoformat()}"
             number = open_reconciliation(conn, scope, request_key=key, requested_by=requested_by, now=clock())
-            counts = _reconcile(conn, number, judge, clock)
-            look(number)
-            return counts
+            return _reconcile(conn, number, judge, clock)
     finally:
         conn.isolation_level = None
 
@@ -106,7 +106,9 @@ def _reconcile(conn: Connection, reconciliation_id: int, judge: JudgeAgain, cloc
     if found is None:
         raise TillflowError(f"there is no reconciliation {reconciliation_id}")
     kind, state, *counts = found
-    if state != "running":
+    if state == "given_up":
+        raise GivenUpError(f"reconciliation {reconciliation_id} was given up; ask for it again")
+    if state == "completed":
         return Counts(*counts)
     _SQL.create_attempt_tables(conn)
     # In the order of their numbers, so that two reconciliations wait for each other and not in a circle.

@@ -17,7 +17,9 @@ from tillflow.db.connection import APP_ROLE, Connection, connect
 from tillflow.reconciliation.reconcile import (
     AlreadyRunningError,
     Counts,
+    GivenUpError,
     UnknownScopeError,
+    give_up,
     open_reconciliation,
 )
 from tillflow.reconciliation.scope import Kind, Scope
@@ -144,6 +146,17 @@ def test_a_forgotten_run_does_not_hold_its_scope_for_ever(desk: Desk) -> None:
         [NOW],
     )
     assert open_reconciliation(desk.conn, scope, request_key="new", requested_by="ann", now=NOW)
+
+
+def test_a_run_that_was_given_up_is_not_taken_for_done(desk: Desk) -> None:
+    """The retry of a task that met a defect must not report that there was nothing to do."""
+    scope = Scope(Kind.USER, customer="harbour")
+    number = reconciliations.ask(desk.conn, scope, request_key="k", requested_by="ann", recipients=("a@b.cd",))
+    give_up(desk.conn, number, now=NOW)
+    mails = desk.mails()
+    with pytest.raises(GivenUpError, match="ask for it again"):
+        reconciliations.carry_out(desk.conn, number, desk.importer.settings, recipients=("a@b.cd",))
+    assert desk.mails() == mails
 
 
 def test_an_unknown_scope_is_refused(desk: Desk) -> None:
