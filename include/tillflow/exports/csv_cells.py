@@ -27,8 +27,10 @@ def write_csv(rows: Iterable[Sequence[Cell]], header: Sequence[str]) -> bytes:
     return b"".join(csv_chunks(rows, header))
 
 
-def csv_chunks(rows: Iterable[Sequence[Cell]], header: Sequence[str]) -> Iterator[bytes]:
+def csv_chunks(rows: Iterable[Sequence[Cell]], header: Sequence[str], *, bom: bool = True) -> Iterator[bytes]:
     """A CSV file in pieces: UTF-8 with BOM (Excel needs it), CRLF, quotes per RFC 4180.
+
+    Without the BOM where another program matches the names of the header: it would belong to the first.
 
     Constant memory: no piece holds more than _ROWS_PER_CHUNK rows, so `rows` may come from a cursor.
     Text is made safe; numbers stay numbers, so pass an amount as `Decimal("-2.50")`, which keeps
@@ -37,7 +39,7 @@ def csv_chunks(rows: Iterable[Sequence[Cell]], header: Sequence[str]) -> Iterato
     text = StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([safe_cell(name) for name in header])
-    yield text.getvalue().encode("utf-8-sig")
+    yield text.getvalue().encode("utf-8-sig" if bom else "utf-8")
     remaining = iter(rows)
     while chunk := list(islice(remaining, _ROWS_PER_CHUNK)):
         text.seek(0)

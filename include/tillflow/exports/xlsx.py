@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain, islice
 from os import PathLike, fspath
@@ -26,16 +27,29 @@ _OPTIONS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table of a workbook; more rows than a worksheet holds go on in the next."""
+
+    name: str
+    header: Sequence[str]
+    rows: Iterable[Sequence[Cell]]
+
+
 def write_xlsx(
     target: str | PathLike[str] | BinaryIO, header: Sequence[str], rows: Iterable[Sequence[Cell]], sheet_name: str
 ) -> int:
-    """Write `rows` under a frozen header with a filter; returns how many were written.
+    """A workbook of one table; returns how many rows were written."""
+    return write_workbook(target, [Sheet(sheet_name, header, rows)])
+
+
+def write_workbook(target: str | PathLike[str] | BinaryIO, sheets: Iterable[Sheet]) -> int:
+    """Write tables, each under a frozen header with a filter; returns how many rows were written.
 
     Constant memory: a row is on disk before the next is asked for, so `rows` may come from a cursor.
     Text stays text, behind an apostrophe where a spreadsheet would take it for a formula, for a
     workbook is saved as CSV sooner or later; int and Decimal become numbers, a Decimal with its own
-    places; None an empty cell. What exceeds one worksheet goes on in the next. A binary file is not
-    closed.
+    places; None an empty cell. A binary file is not closed.
     """
     import xlsxwriter  # a DAG file is parsed every few seconds and must not pay for it
 
@@ -43,8 +57,9 @@ def write_xlsx(
     written = 0
     with xlsxwriter.Workbook(where, _OPTIONS) as book:
         book.use_zip64()
-        for number, part in enumerate(_parts(rows), start=1):
-            written += _write_sheet(book, _sheet_title(sheet_name, number), header, part)
+        for sheet in sheets:
+            for number, part in enumerate(_parts(sheet.rows), start=1):
+                written += _write_sheet(book, _sheet_title(sheet.name, number), sheet.header, part)
     return written
 
 
