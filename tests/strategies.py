@@ -93,6 +93,8 @@ _DUMP_VALUES: dict[str, list[str]] = {
     "result": ["vend", "VEND", "Refund", "test", "Free", "failed", "", "sold", "vend."],
     "accept_any_card": ["", "0", "1", "TRUE", "f", "no", "Y", "2", "on"],
     "override_facility": ["", "0", "1", "true", "F", "No", "yes", "2", "null"],
+    "meter": ["", "0", "007", "41200", "12.5", "-1", "n/a", "9" * 15, "9" * 16, "１"],
+    "board_id": ["", "K7", "k7", "b" * 40, "b" * 41],
 }  # fmt: skip
 
 _ORDER_VALUES: dict[str, list[str]] = {
@@ -138,7 +140,7 @@ def sync_dumps(*, max_files: int = 3, max_rows: int = 14) -> st.SearchStrategy[l
     """Dumps that arrive one after the other at NOW, over PORTAL: CSV in any dialect, or JSON Lines."""
     row = _rows(_VENDS, _DUMP_VALUES, _TEXT)
     rows = _with_repeats(row, max_rows, key=("equipment", "boot_id", "txn_seq"))
-    csv_files = _csv_files(rows, DUMP_HEADER, DUMP_REQUIRED, may_gzip=True, may_cp1252=False)
+    csv_files = _csv_files(rows, (*DUMP_HEADER, "meter", "board_id"), DUMP_REQUIRED, may_gzip=True, may_cp1252=False)
     one = st.one_of(csv_files, _jsonl_files(rows))
     return st.lists(one, min_size=1, max_size=max_files)
 

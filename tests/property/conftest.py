@@ -22,6 +22,7 @@ from tillflow.stack.postgres import PostgresServer
 EMPTY_BOOKS = """
 set session_replication_role = replica;
 delete from intake.file_error;
+delete from intake.meter_reading;
 delete from intake.balance;
 delete from intake.transaction;
 delete from intake.stream;

@@ -57,6 +57,9 @@ def test_dumps_are_judged_as_the_oracle_judges(importer: Importer, dumps: list[G
         booked = importer.take(Kind.EQUIPMENT_SYNC, dump.content, dump.name)
         assert importer.rows(booked.import_id) == expected
         assert_balanced(booked, expected)
+        readings = "select row_no, meter from intake.meter_reading where import_id = %s"
+        found = importer.conn.execute(readings, [booked.import_id]).fetchall()
+        assert dict(found) == oracle.readings(dump.rows, expected)
 
 
 @many_examples

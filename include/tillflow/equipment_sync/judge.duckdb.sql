@@ -6,7 +6,8 @@ known as (
     select
         null::varchar as boot_id, null::varchar as product_code, null::varchar as quantity,
         null::varchar as card_no, null::varchar as facility_id, null::varchar as access_code,
-        null::uuid as pin_hash, null::varchar as accept_any_card, null::varchar as override_facility
+        null::uuid as pin_hash, null::varchar as accept_any_card, null::varchar as override_facility,
+        null::varchar as meter, null::varchar as board_id
     where false
 ),
 
@@ -34,7 +35,9 @@ trimmed_texts as (
         pin_hash,
         lower(trimmed(result)) as result_text,
         trimmed(accept_any_card) as accept_any_card_text,
-        trimmed(override_facility) as override_facility_text
+        trimmed(override_facility) as override_facility_text,
+        trimmed(meter) as meter_text,
+        coalesce(trimmed(board_id), '') as board_id
     from sent
 )
 
@@ -204,3 +207,15 @@ from verdicts as v
 inner join archived as a on a.row_no = v.row_no
 where v.verdict = 'exception'
 order by v.row_no;
+
+-- name: readings(import_id)
+-- Which counters of the selections were read, by the rows that stand for their number? Null: it cannot be read.
+select
+    v.stream_id, v.seq, :import_id::int as import_id, v.row_no, v.selection, left(p.board_id, 40) as board_id,
+    case when length(p.board_id) <= 40 then as_integer(p.meter_text) end as meter
+from verdicts as v
+inner join parsed as p on p.row_no = v.row_no
+where
+    p.meter_text is not null and v.stream_id is not null and v.selection is not null
+    and not v.is_duplicate and not v.is_conflict
+order by v.stream_id, v.selection, v.seq;

@@ -14,7 +14,7 @@ from tillflow.db.connection import Connection
 from tillflow.db.queries import beside, texts_beside
 from tillflow.intake.catalogue import load_catalogue
 from tillflow.intake.dialect import Layout
-from tillflow.intake.judge import ImportRow, Judge
+from tillflow.intake.judge import ImportRow, Judge, Kept
 
 _PORTAL: Final = beside(__file__, "portal.sql")
 _QUERIES: Final = texts_beside(__file__, "judge.duckdb.sql")
@@ -23,7 +23,7 @@ LAYOUT: Final = Layout(
     required=("equipment", "txn_seq", "vended_at", "selection", "unit_price", "currency", "result"),
     optional=(
         "boot_id", "product_code", "product_name", "quantity", "card_no", "facility_id", "access_code", "pin",
-        "accept_any_card", "override_facility",
+        "accept_any_card", "override_facility", "meter", "board_id",
     ),
     takes_json_lines=True,
 )  # fmt: skip
@@ -72,4 +72,5 @@ JUDGE: Final = Judge(
     unreadable="malformed_row",
     define=lambda conn, engine, row: None,
     load_portal=load_portal,
+    kept=(Kept(column="meter", table="intake.meter_reading", query="readings"),),
 )

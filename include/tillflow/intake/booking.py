@@ -155,6 +155,10 @@ def _write_rest(tools: _Tools, row: ImportRow, now: datetime) -> None:
     _copy(tools, "intake.transaction", _ROWS["transactions"], row, json_columns=("raw",))
     _copy(tools, "books.exception", tools.judge.queries["exceptions"], row, now=now)
     _copy(tools, "intake.balance", _ROWS["balance"], row)
+    sent = tools.engine.sql("from archived").columns
+    for kept in tools.judge.kept:
+        if kept.column in sent:
+            _copy(tools, kept.table, tools.judge.queries[kept.query], row)
     waters = tools.engine.sql(_ROWS["high_waters"]).to_arrow_table()
     _SQL.raise_high_waters(tools.conn, ids=waters["stream_id"].to_pylist(), marks=waters["high_water"].to_pylist())
     _SQL.mark_booked(tools.conn, import_id=row.id, at=now)

@@ -33,6 +33,15 @@ class ImportRow:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Rows that are kept beside the books: what `query` finds, of files that have `column`, goes to `table`."""
+
+    column: str
+    table: str
+    query: str
+
+
+@dataclass(frozen=True)
 class Judge:
     """One kind of file. `queries` are DuckDB texts with the names that `booking` runs in order."""
 
@@ -48,3 +57,4 @@ class Judge:
     #: hands the portal data that the rows of `parsed` speak of to the engine, as tables; without an import where
     #: rows of several are judged again
     load_portal: Callable[[Connection, duckdb.DuckDBPyConnection, ImportRow | None], None]
+    kept: tuple[Kept, ...] = ()

@@ -71,6 +71,8 @@ select
     field['result'] as result,
     field['accept_any_card'] as accept_any_card,
     field['override_facility'] as override_facility,
+    field['meter'] as meter,
+    field['board_id'] as board_id,
     case when cardinality(others) > 0 then to_json(others)::varchar end as extra
 from fields;
 

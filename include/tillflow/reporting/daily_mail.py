@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from tillflow.exports.csv_cells import Cell, write_csv
+from tillflow.equipment_sync.completeness import site_time
+from tillflow.equipment_sync.completeness_export import meter_csv, missing_csv
+from tillflow.exports.csv_cells import Cell, csv_chunks
 from tillflow.mail.message import Attachment, Mail
 from tillflow.mail.render import counted
 from tillflow.mail.render import render as render_templates
@@ -18,6 +20,8 @@ from tillflow.reporting.figures import BUCKETS, DailyReport, ReceivedFile
 
 #: files listed in the mail itself, which some mail programs cut at 100 kB; the attachment has all
 MOST_FILES: Final = 50
+#: gaps and differences listed in the mail itself
+MOST_MISSING: Final = 20
 
 _TEMPLATES = Path(__file__).with_name("templates")
 _HEADER = (
@@ -43,11 +47,25 @@ def render(report: DailyReport, recipients: Sequence[str]) -> Mail:
         refused=report.refused[:MOST_FILES],
         buckets=BUCKETS,
         local=local,
+        missing=report.missing.listed[:MOST_MISSING],
+        meters=report.meters.listed[:MOST_MISSING],
+        site_time=site_time,
     )
-    csv = write_csv(_rows(report.files, zone), _HEADER)
-    attachment = Attachment(f"tillflow_files_{report.day}.csv", "text/csv", csv)
     subject = f"Tillflow daily report {report.day}: {_outcome(report)}"
-    return Mail(tuple(recipients), subject, text, html, (attachment,))
+    return Mail(tuple(recipients), subject, text, html, tuple(_attachments(report, zone)))
+
+
+def _attachments(report: DailyReport, zone: ZoneInfo) -> Iterator[Attachment]:
+    """The files; what is missing only where something is."""
+    yield _attachment(report, "files", csv_chunks(_rows(report.files, zone), _HEADER))
+    if report.missing.listed:
+        yield _attachment(report, "missing", missing_csv(report.missing.listed))
+    if report.meters.listed:
+        yield _attachment(report, "meters", meter_csv(report.meters.listed))
+
+
+def _attachment(report: DailyReport, what: str, chunks: Iterable[bytes]) -> Attachment:
+    return Attachment(f"tillflow_{what}_{report.day}.csv", "text/csv", b"".join(chunks))
 
 
 def _outcome(report: DailyReport) -> str:

@@ -12,16 +12,24 @@ from psycopg.pq import TransactionStatus
 
 from tillflow.db.connection import Connection, repeatable
 from tillflow.db.queries import beside
+from tillflow.equipment_sync.completeness import (
+    Received,
+    meter_differences,
+    missing_transactions,
+    silent_machines,
+    unreadable_readings,
+)
 from tillflow.mail import queue_mail
 from tillflow.reporting.daily_mail import render
 from tillflow.reporting.figures import (
     Balance,
     DailyReport,
     FailedMail,
+    Meters,
+    Missing,
     OpenReason,
     Problem,
     ReceivedFile,
-    SilentMachine,
     limits_of,
 )
 
@@ -29,6 +37,8 @@ __all__ = ["DailyReport", "gather", "render", "send_daily_report"]
 
 #: file errors listed per refused file; its import report lists more
 MOST_PROBLEMS = 3
+#: gaps and differences that go into an attachment; the lists of the completeness check have no end
+MOST_MISSING = 5_000
 
 _sql = beside(__file__, "daily_report.sql")
 
@@ -72,9 +82,29 @@ def _gather(conn: Connection, day: date, zone: str, now: datetime) -> DailyRepor
         ),
         open_by_reason=tuple(line for line in lines if line.reason is not None),
         open_in_all=tuple(line for line in lines if line.reason is None),
-        silent=tuple(SilentMachine(*row) for row in _sql.silent_machines(conn, now=now)),
+        silent=tuple(silent_machines(conn, now=now)),
+        missing=_missing(conn, Received(since, before)),
+        meters=_meters(conn, Received(since, before)),
         failed_mails=tuple(FailedMail(*row) for row in _sql.failed_mails(conn, since=since, before=before)),
     )
+
+
+def _missing(conn: Connection, received: Received) -> Missing:
+    gaps, transactions, listed = 0, 0, []
+    for gap in missing_transactions(conn, received=received):
+        gaps, transactions = gaps + 1, transactions + gap.count
+        if gaps <= MOST_MISSING:
+            listed.append(gap)
+    return Missing(gaps, transactions, tuple(listed))
+
+
+def _meters(conn: Connection, received: Received) -> Meters:
+    differences, listed = 0, []
+    for difference in meter_differences(conn, received=received):
+        differences += 1
+        if differences <= MOST_MISSING:
+            listed.append(difference)
+    return Meters(differences, tuple(listed), unreadable_readings(conn, received))
 
 
 def _files(rows: Iterable[Sequence[Any]], problem_rows: Iterable[Sequence[Any]]) -> tuple[ReceivedFile, ...]:

@@ -9,6 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from tillflow.codes import ImportStatus
+from tillflow.equipment_sync.completeness import MeterDifference, MissingTransactions, SilentMachine
 
 #: The columns of a balance as people read them: the first is the sum of the others.
 BUCKETS: Final = ("read", "sales", "exceptions", "duplicates", "not billable", "rejected")
@@ -70,16 +71,21 @@ class OpenReason:
 
 
 @dataclass(frozen=True, slots=True)
-class SilentMachine:
-    """A machine at a site whose last vend, or else its arrival there, is too long ago."""
+class Missing:
+    """Running numbers that the day's files passed over: how many in how many gaps, and the first gaps."""
 
-    asset_no: str
-    name: str
-    site: str
-    customer: str
-    last_vend_at: datetime | None
-    silent_hours: int
-    silent_after_hours: int
+    gaps: int = 0
+    transactions: int = 0
+    listed: tuple[MissingTransactions, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Meters:
+    """Counters that the day's files read: differences from the recorded vends, the first of them, what is no number."""
+
+    differences: int = 0
+    listed: tuple[MeterDifference, ...] = ()
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,8 @@ class DailyReport:
     #: by currency; every exception once
     open_in_all: tuple[OpenReason, ...]
     silent: tuple[SilentMachine, ...]
+    missing: Missing
+    meters: Meters
     failed_mails: tuple[FailedMail, ...]
 
     @property

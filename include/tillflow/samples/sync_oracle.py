@@ -144,6 +144,18 @@ class SyncOracle:
         """What is wrong with a row by itself, whatever its key: what a reconciliation asks again."""
         return frozenset(self._reasons(_Vend.of(row)))
 
+    @staticmethod
+    def readings(rows: Sequence[Mapping[str, str | None] | None], judged: Sequence[Expected]) -> dict[int, int | None]:
+        """Row number -> the counter sent along, None where it cannot be read, of the rows that stand for their key."""
+        found = {}
+        for row, verdict in zip((row for row in rows if row is not None), judged, strict=True):
+            vend = _Vend.of(row)
+            stands = verdict.verdict != Verdict.DUPLICATE and "sync_conflict" not in verdict.reasons
+            if stands and vend.key_is_readable and "selection" in vend.given and "meter" in vend.given:
+                fits = len(vend.given.get("board_id", "")) <= _LONGEST
+                found[verdict.row_no] = read.integer(vend.given["meter"]) if fits else None
+        return found
+
     def _judge(self, row_no: int, vend: _Vend) -> Expected:
         verdict, reasons = self._verdict(vend)
         return Expected(row_no, verdict, frozenset(reasons), vend.currency or NO_CURRENCY, vend.amount_minor)

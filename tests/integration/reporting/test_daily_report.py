@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from io import StringIO
 
 from tillflow.db.connection import Connection
+from tillflow.equipment_sync.completeness import SilentMachine
 from tillflow.mail import Mail
 from tillflow.mail.mime import to_mime
 from tillflow.reporting.daily_report import gather, render, send_daily_report
@@ -18,7 +19,6 @@ from tillflow.reporting.figures import (
     FailedMail,
     OpenReason,
     Problem,
-    SilentMachine,
 )
 
 from .conftest import Day, at
@@ -126,6 +126,32 @@ def test_only_machines_that_should_have_sold_are_silent(conn: Connection, day: D
         SilentMachine("VM-7", "name of VM-7", "Lobby", "Acme", at("2026-11-10 15:00+00:00"), 288, 48),
         SilentMachine("VM-2", "name of VM-2", "Lobby", "Acme", at("2026-11-21 14:30+00:00"), 24, 24),
     )
+
+
+def test_what_the_days_files_passed_over_is_listed_and_attached(conn: Connection, day: Day) -> None:
+    machine = day.machine("VM-1", "2026-01-01Z")
+    import_id = day.file("dump.csv", "2026-11-22 02:00Z")
+    for seq, meter in ((4, "10"), (9, "13"), (10, None)):
+        day.vend(machine, seq, "2026-11-22 01:00Z")
+        conn.execute("insert into intake.meter_reading values (1, %s, 1, %s, '0001', '', %s)", [seq, seq, meter])
+    conn.execute("update intake.stream set owner = '<VM-1>'")
+    assert import_id == 1
+    report = gather(conn, day=date(2026, 11, 22), zone="UTC", now=NOW)
+    assert (report.missing.gaps, report.missing.transactions) == (1, 4)
+    assert (report.meters.differences, report.meters.unreadable) == (1, 1)
+    mail = through_the_wire(report)
+    text, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    assert "<VM-1>: 5-8 (4)" in text
+    assert "4 transactions in 1 gap of the machines' running numbers" in text
+    assert "<VM-1>, selection 0001, numbers 4 to 9:\r\n  3 products counted, 1 recorded; 4 transactions missing" in text
+    assert "1 reading of counters cannot be read." in text
+    assert ["<VM-1>", "5-8", "4", "2026-11-22 01:00:00+00:00", "2026-11-22 01:00:00+00:00"] in Cells.of(html)
+    assert ["<VM-1>", "0001", "4 to 9", "3", "1", "4"] in Cells.of(html)
+    names = [attachment.get_filename() for attachment in mail.iter_attachments()]
+    assert names == [f"tillflow_{what}_2026-11-22.csv" for what in ("files", "missing", "meters")]
+    yesterday = gather(conn, day=date(2026, 11, 21), zone="UTC", now=NOW)
+    assert (yesterday.missing.gaps, yesterday.meters.differences) == (0, 0)
+    assert "No running number was passed over." in render(yesterday, TO).text
 
 
 def test_mails_that_failed_that_day_are_listed(conn: Connection) -> None:

@@ -18,6 +18,7 @@ SAMPLES = Path(__file__).resolve().parents[3] / "include" / "samples"
 PORTAL = PortalSample.from_folder(SAMPLES / "portal_data")
 VM_17, ALL_MACHINES = "vm-17-2026-06-11.csv", "all-machines-2026-06-16.jsonl"
 ORDERS = "call-centre-orders.csv"
+METERED = "vm-18-2026-06-16.csv"
 SYNC_REASONS = {
     "unknown_product_selection", "unknown_user", "user_role_mismatch", "user_access_issue",
     "unknown_equipment", "bad_timestamp", "malformed_row", "sync_conflict",
@@ -46,6 +47,7 @@ def judged(request: pytest.FixtureRequest) -> dict[str, list[Expected]]:
     return {
         VM_17: sync.judge_file(rows_of(SAMPLES / "equipment_sync" / VM_17)),
         ALL_MACHINES: sync.judge_file(rows_of(SAMPLES / "equipment_sync" / ALL_MACHINES), first_row=1),
+        METERED: sync.judge_file(rows_of(SAMPLES / "completeness" / METERED)),
         ORDERS: orders.judge_file(rows_of(SAMPLES / "offline_sales" / ORDERS)),
     }
 
@@ -61,7 +63,7 @@ def in_words(row: Expected) -> str:
     return ", ".join(f"`{reason}`" for reason in sorted(row.reasons)) or row.verdict.replace("_", " ")
 
 
-@pytest.mark.parametrize("file", [VM_17, ALL_MACHINES, ORDERS])
+@pytest.mark.parametrize("file", [VM_17, ALL_MACHINES, METERED, ORDERS])
 def test_the_readme_says_what_becomes_of_every_row(file: str, judged: dict[str, list[Expected]]) -> None:
     assert described(file) == [(row.row_no, in_words(row)) for row in judged[file]]
 
