@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from airflow.sdk import Connection as AirflowConnection
 from psycopg.conninfo import make_conninfo
@@ -22,11 +22,12 @@ def tillflow_connection() -> Iterator[Connection]:
     Raises UnavailableError when it does not answer. What stands in the connection's extra goes to
     libpq (`sslmode`, or `host` for a socket's folder).
     """
-    with connect(_conninfo(AirflowConnection.get(DATABASE_CONNECTION)), role=APP_ROLE) as connection:
+    with connect(conninfo_of(AirflowConnection.get(DATABASE_CONNECTION)), role=APP_ROLE) as connection:
         yield connection
 
 
-def _conninfo(airflow_connection: AirflowConnection) -> str:
+def conninfo_of(airflow_connection: Any) -> str:
+    """What libpq is told of a connection, be it Airflow's of tasks or of its server."""
     # part by part, not as Airflow's URI: a password with odd characters needs no quoting here
     parts = {
         "host": airflow_connection.host,

@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 #: the group role of the application: it owns nothing and cannot change history
 APP_ROLE: Final = "tillflow_app"
+#: the role of the desk (pages, REST): may what the application may, sees what its person was granted
+DESK_ROLE: Final = "tillflow_desk"
 
 log = logging.getLogger(__name__)
 

@@ -24,6 +24,15 @@ class OwnChannel:
     may_resolve: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One capability, of one channel or customer where it is of one."""
+
+    capability: Capability
+    channel: str | None
+    customer: str | None
+
+
 def may(
     conn: Connection,
     user_name: str,
@@ -60,3 +69,8 @@ def may_sweep_payments(conn: Connection, user_name: str) -> bool:
 def channels_of(conn: Connection, user_name: str) -> list[OwnChannel]:
     """The channels of `user_name`, by name."""
     return [OwnChannel(*row) for row in _sql.channels_of(conn, user_name=user_name)]
+
+
+def grants_of(conn: Connection, user_name: str) -> tuple[Grant, ...]:
+    """Everything that was granted to `user_name`."""
+    return tuple(Grant(Capability(capability), *of) for capability, *of in _sql.grants_of(conn, user_name=user_name))

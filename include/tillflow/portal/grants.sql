@@ -22,3 +22,12 @@ inner join portal.channel as c on c.id = o.channel_id
 where o.user_name = :user_name
 group by c.key, c.name
 order by c.name, c.key;
+
+-- name: grants_of(user_name)
+-- What was granted to the user, and for which channel or customer?
+select o.capability, c.key as channel, m.key as customer
+from portal.operator as o
+left join portal.channel as c on c.id = o.channel_id
+left join portal.customer as m on m.id = o.customer_id
+where o.user_name = :user_name
+order by o.id;

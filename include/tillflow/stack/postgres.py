@@ -177,17 +177,18 @@ class PostgresServer:
                     create_database(connection, database, owner, self.password(owner))
 
     def ensure_application_login(self) -> None:
-        """Make the login the application uses: a member of its group, owner of nothing.
+        """Make the login the application uses: a member of its groups, owner of nothing.
 
-        Call it after the migrations, which make the group.
+        Call it after the migrations, which make the groups.
         """
         login, group = sql.Identifier(APPLICATION_LOGIN), sql.Identifier("tillflow_app")
+        desk = sql.Identifier("tillflow_desk")
         secret_text = sql.Literal(self.password(APPLICATION_LOGIN))
         with psycopg.connect(self.superuser_url, autocommit=True) as connection:
             known = "select from pg_roles where rolname = %s"
             if connection.execute(known, [APPLICATION_LOGIN]).fetchone() is None:
                 connection.execute(sql.SQL("create role {} login password {}").format(login, secret_text))
-            connection.execute(sql.SQL("grant {} to {}").format(group, login))
+            connection.execute(sql.SQL("grant {}, {} to {}").format(group, desk, login))
             connection.execute(sql.SQL("grant connect, temporary on database tillflow to {}").format(group))
 
     @property

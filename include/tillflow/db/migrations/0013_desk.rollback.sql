@@ -1,0 +1,11 @@
+drop policy of_the_desk on books.payment;
+drop policy everything on books.payment;
+alter table books.payment disable row level security;
+drop policy of_the_desk on intake.file_error;
+drop policy everything on intake.file_error;
+alter table intake.file_error disable row level security;
+drop policy of_the_desk on intake.import;
+drop policy everything on intake.import;
+alter table intake.import disable row level security;
+drop function portal.desk_channels();
+drop function portal.desk_holds(variadic text[]);
