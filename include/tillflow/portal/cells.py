@@ -21,7 +21,8 @@ from tillflow.pins import pin_hash
 #: what is trimmed from both ends of a value: space, tab, no-break space
 BLANKS: Final = " \t\u00a0"
 
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
+#: also halves of surrogate pairs, which JSON can carry and UTF-8 cannot
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _EMAIL: Final = re.compile(r"[^@]+@[^@.]+(?:\.[^@.]+)+")
 _AMOUNT: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,4})?")
 _PERCENT: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,2})?")
@@ -51,6 +52,9 @@ class Kind:
 
     read: Callable[[str, Reading], object | None]
     expects: str
+    #: what a form shows for it
+    form: str
+    choices: tuple[str, ...] = ()
 
 
 def text(limit: int) -> Kind:
@@ -60,13 +64,13 @@ def text(limit: int) -> Kind:
         printable = cell.isprintable() or not _CONTROL.search(cell)
         return cell if len(cell) <= limit and printable else None
 
-    return Kind(read, f"text of at most {limit} printable characters")
+    return Kind(read, f"text of at most {limit} printable characters", "text")
 
 
 def key(pattern: str, expects: str) -> Kind:
     """A key that fits a pattern as a whole."""
     compiled = re.compile(pattern)
-    return Kind(lambda cell, _: cell if compiled.fullmatch(cell) else None, expects)
+    return Kind(lambda cell, _: cell if compiled.fullmatch(cell) else None, expects, "text")
 
 
 def whole(least: int, most: int = 2**31 - 1) -> Kind:
@@ -75,12 +79,13 @@ def whole(least: int, most: int = 2**31 - 1) -> Kind:
     def read(cell: str, _: Reading) -> int | None:
         return int(cell) if re.fullmatch("[0-9]{1,10}", cell) and least <= int(cell) <= most else None
 
-    return Kind(read, f"a whole number from {least}" + (f" to {most}" if most < 2**31 - 1 else ""))
+    return Kind(read, f"a whole number from {least}" + (f" to {most}" if most < 2**31 - 1 else ""), "whole")
 
 
 def choice(*options: str) -> Kind:
     """One of a few words, in any case."""
-    return Kind(lambda cell, _: cell.lower() if cell.lower() in options else None, "one of " + ", ".join(options))
+    expects = "one of " + ", ".join(options)
+    return Kind(lambda cell, _: cell.lower() if cell.lower() in options else None, expects, "choice", options)
 
 
 def _flag(cell: str, _: Reading) -> bool | None:
@@ -150,17 +155,18 @@ def _pin(cell: str, reading: Reading) -> str | None:
     return str(pin_hash(reading.pin_secret, cell)) if _PIN_TEXT.read(cell, reading) else None
 
 
-FLAG: Final = Kind(_flag, "true or false")
-CURRENCY: Final = Kind(_currency, "an ISO 4217 currency such as AUD")
-ZONE: Final = Kind(_zone, "an IANA zone such as Australia/Sydney, or UTC")
-EMAIL: Final = Kind(_email, "an e-mail address such as ann@example.com")
-EMAIL_KEY: Final = Kind(_email_key, EMAIL.expects)
-PERCENT: Final = Kind(_percent, "a percentage from 0 to 100 with at most two decimals, such as 10 or 7.5")
-AMOUNT: Final = Kind(_amount, "an amount such as 2.50")
-POSITIVE_AMOUNT: Final = Kind(_positive_amount, "an amount above 0 such as 2.50")
+FLAG: Final = Kind(_flag, "true or false", "flag")
+CURRENCY: Final = Kind(_currency, "an ISO 4217 currency such as AUD", "currency", tuple(EXPONENTS))
+ZONE: Final = Kind(_zone, "an IANA zone such as Australia/Sydney, or UTC", "zone")
+EMAIL: Final = Kind(_email, "an e-mail address such as ann@example.com", "email")
+EMAIL_KEY: Final = Kind(_email_key, EMAIL.expects, "email")
+PERCENT: Final = Kind(_percent, "a percentage from 0 to 100 with at most two decimals, such as 10 or 7.5", "percent")
+AMOUNT: Final = Kind(_amount, "an amount such as 2.50", "amount")
+POSITIVE_AMOUNT: Final = Kind(_positive_amount, "an amount above 0 such as 2.50", "amount")
 DAY_OR_INSTANT: Final = Kind(
     _day_or_instant,
     "a day (2026-03-01) or an instant with offset (2026-03-01T06:00:00+11:00) of the years 1900 to 2999",
+    "moment",
 )
-INSTANT: Final = Kind(_instant, DAY_OR_INSTANT.expects)
-PIN: Final = Kind(_pin, "a PIN of at most 40 printable characters")
+INSTANT: Final = Kind(_instant, DAY_OR_INSTANT.expects, "moment")
+PIN: Final = Kind(_pin, "a PIN of at most 40 printable characters", "pin")

@@ -152,6 +152,14 @@ select
 from file_error
 where refers_to is null or not refers_to = any(:unreadable);
 
+-- name: arrived(file)^
+-- From when to when does the one arriving row last? Null: open.
+select
+    nullif(starts, '-infinity') as starts,
+    nullif(ends, 'infinity') as ends
+from arriving
+where file = :file;
+
 -- name: counts()
 -- What became of each table's records?
 select
@@ -165,7 +173,7 @@ from change
 group by file
 order by file;
 
--- name: record(now, actor)!
+-- name: record(now, actor, reason)!
 -- What does the history say? A line for every record that is new, changed or removed; never a PIN.
 insert into history.event (happened_at, actor, subject, subject_key, action, reason, before, after)
 select
@@ -174,7 +182,7 @@ select
     'portal.' || c.file,
     array_to_string(c.key, '/'),
     case when c.before is null then 'added' when c.after is null then 'removed' else 'changed' end,
-    c.reason,
+    coalesce(c.reason, :reason),
     c.before - 'pin',
     case
         when coalesce(c.before ->> 'pin', '') <> coalesce(c.after ->> 'pin', '') then c.after || '{"pin": "changed"}'

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -71,22 +72,64 @@ def load_portal_data(
     if not files:
         raise FileRefusedError(name, [FileError("empty_file", "there is no file to load")])
     sheets, strays = _read(files, Reading(ZoneInfo(zone), pin_secret))
-    try:
-        with conn.transaction() as transaction:
-            _stage(conn, sheets)
-            for sheet in sheets:
-                _take_steps(conn, sheet, zone)
-            problems = strays + _errors(conn, sheets)
-            if problems:
-                raise FileRefusedError(name, problems)
-            counts = _counts(conn, sheets)
-            _load.record(conn, now=now, actor=actor)
-            if preview:
-                raise psycopg.Rollback(transaction)
-    except errors.IntegrityError as error:
-        raise FileRefusedError(name, [_conflict(error)]) from None
+    with loading(conn, name) as transaction:
+        counts = load_sheets(conn, sheets, strays, name=name, actor=actor, now=now, zone=zone)
+        if preview:
+            raise psycopg.Rollback(transaction)
     log.info("portal data by %s%s: %s", actor, " (preview)" if preview else "", counts)
     return PortalLoad(counts, tuple(note for sheet in sheets for note in sheet.warnings), preview)
+
+
+@contextmanager
+def loading(conn: Connection, name: str) -> Iterator[psycopg.Transaction]:
+    """A transaction in which it is this caller's turn: nobody else changes portal data until it ends."""
+    try:
+        with conn.transaction() as transaction:
+            _staging.take_turn(conn)
+            yield transaction
+    except errors.IntegrityError as error:
+        raise FileRefusedError(name, [_conflict(error)]) from None
+
+
+def load_sheets(
+    conn: Connection,
+    sheets: list[Sheet],
+    strays: list[FileError],
+    *,
+    name: str,
+    actor: str,
+    now: datetime,
+    zone: str,
+    reason: str | None = None,
+) -> dict[str, TableCount]:
+    """Check and write the sheets in the transaction of `loading`, and record it; `reason` goes into the history.
+
+    Raises FileRefusedError with every error.
+    """
+    _stage(conn, sheets)
+    for sheet in sheets:
+        _take_steps(conn, sheet, zone)
+    problems = strays + _errors(conn, sheets)
+    if problems:
+        raise FileRefusedError(name, problems)
+    counts = _counts(conn, sheets)
+    _load.record(conn, now=now, actor=actor, reason=reason)
+    return counts
+
+
+def period_of(conn: Connection, sheet: Sheet, *, zone: str) -> tuple[datetime | None, datetime | None] | None:
+    """From when to when the one row of a dated table lasts, its days made instants; None is open. Writes nothing.
+
+    None where the row does not say enough. Raises FileRefusedError where what it says is wrong.
+    """
+    with conn.transaction(force_rollback=True):
+        _stage(conn, [sheet])
+        checks = sheet.table.checks
+        _run(conn, sheet, checks[: checks.index("arrive") + 1], zone)
+        if problems := _errors(conn, [sheet]):
+            raise FileRefusedError(sheet.table.name, problems)
+        period: tuple[datetime | None, datetime | None] | None = _load.arrived(conn, file=sheet.table.name)
+    return period
 
 
 def _conflict(error: psycopg.Error) -> FileError:
@@ -113,8 +156,7 @@ def _read(files: Mapping[str, bytes], reading: Reading) -> tuple[list[Sheet], li
 
 
 def _stage(conn: Connection, sheets: list[Sheet]) -> None:
-    """When it is this load's turn: all rows, and what reading them has found, into temporary tables."""
-    _staging.take_turn(conn)
+    """All rows, and what reading them has found, into temporary tables."""
     _staging.make_staging(conn)
     _copy(conn, "exponent", ["currency", "places"], EXPONENTS.items())
     for sheet in sheets:
@@ -128,19 +170,19 @@ def _stage(conn: Connection, sheets: list[Sheet]) -> None:
 
 def _take_steps(conn: Connection, sheet: Sheet, zone: str) -> None:
     """Check a table, and write it where nothing is wrong, so that the next tables can refer to it."""
+    _run(conn, sheet, sheet.table.checks, zone)
+    # Past an error the constraints of the database would speak first, and name one row instead of all.
+    if not _load.has_errors(conn, file=sheet.table.name):
+        _run(conn, sheet, ("analyze_work", *sheet.table.writes), zone)
+
+
+def _run(conn: Connection, sheet: Sheet, steps: tuple[str, ...], zone: str) -> None:
     table = sheet.table
     own = beside(__file__, table.sql)
     given: dict[str, Any] = {"file": table.name, "absent": sheet.absent, "zone": zone}
-
-    def take(steps: tuple[str, ...]) -> None:
-        for step in steps:
-            query = getattr(own, f"{step}_{table.name}", None) or getattr(_load, step)
-            query(conn, **{name: given[name] for name in query.parameters or ()})
-
-    take(table.checks)
-    # Past an error the constraints of the database would speak first, and name one row instead of all.
-    if not _load.has_errors(conn, file=table.name):
-        take(("analyze_work", *table.writes))
+    for step in steps:
+        query = getattr(own, f"{step}_{table.name}", None) or getattr(_load, step)
+        query(conn, **{name: given[name] for name in query.parameters or ()})
 
 
 def _copy(conn: Connection, table: str, columns: list[str], rows: Any) -> None:

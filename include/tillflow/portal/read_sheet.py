@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -80,6 +80,16 @@ def read_records(sheet: Sheet, content: bytes) -> list[Record]:
     """Every row that is not blank, the header first, as text; errors go into the sheet."""
     text = _decode(sheet, content)
     return _records(sheet, text) if text is not None else []
+
+
+def sheet_of(table: Table, rows: Sequence[Mapping[str, str]], reading: Reading) -> Sheet:
+    """The sheet of rows that came in no file, numbered from 1; all have the columns of the first."""
+    sheet = Sheet(table, table.name, read=len(rows))
+    names = [column.name for column in table.columns if column.name in rows[0]]
+    sheet.absent = [column.name for column in table.columns if column.optional and column.name not in names]
+    records = [(number, [row[name] for name in names]) for number, row in enumerate(rows, 1)]
+    _read_columns(sheet, {name: place for place, name in enumerate(names)}, records, reading)
+    return sheet
 
 
 def header_names(header: list[str]) -> list[str]:

@@ -20,6 +20,8 @@ class Column:
     default: object = None
     #: False: a message never repeats the value
     shown: bool = True
+    #: the table whose key it is
+    refers_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +29,45 @@ class Table:
     """One file, and the named queries that load it, in order: `<step>_<table>` in `sql`, or shared ones.
 
     `checks` find errors and say what is to change; `writes` change it, where there was no error.
+    `key` names the columns that tell one record from another, in the order of its place in the history.
     """
 
     name: str
+    one: str
     sql: str
+    key: tuple[str, ...]
     columns: tuple[Column, ...]
     checks: tuple[str, ...]
     writes: tuple[str, ...] = ("write",)
+
+    @property
+    def stored_in(self) -> str:
+        """The name of the database's table."""
+        return _STORED_IN.get(self.name, self.name.removesuffix("s"))
+
+    @property
+    def is_dated(self) -> bool:
+        """True where a record is in force for a time."""
+        return "arrive" in self.checks
+
+    def column(self, name: str) -> Column | None:
+        """The column of this name."""
+        return next((column for column in self.columns if column.name == name), None)
 
     @property
     def holds_secrets(self) -> bool:
         """True where a cell that slipped a column may be a PIN: such a file is never quoted."""
         return any(column.kind is cells.PIN for column in self.columns)
 
+
+#: where it is not the file's name without its s
+_STORED_IN: Final = {
+    "access": "access",
+    "equipment": "equipment",
+    "lotteries": "lottery",
+    "planograms": "selection",
+    "users": "consumer",
+}
 
 _LOWER_KEY = cells.key("[a-z0-9_-]{1,40}", "a key of 1-40 lower-case letters, digits, - and _")
 _KEY = cells.key("[A-Za-z0-9_-]{1,40}", "a key of 1-40 letters, digits, - and _")
@@ -56,7 +84,9 @@ _SUCCESSION = (*_PERIODS, "end_open_periods", "refuse_overlaps", "judge")
 TABLES: Final = (
     Table(
         "channels",
+        "channel",
         "lotteries.sql",
+        ("channel",),
         (
             Column("channel", _LOWER_KEY),
             Column("name", _NAME),
@@ -67,7 +97,9 @@ TABLES: Final = (
     ),
     Table(
         "lotteries",
+        "lottery",
         "lotteries.sql",
+        ("lottery",),
         (
             Column("lottery", _CODE),
             Column("name", _NAME),
@@ -80,9 +112,11 @@ TABLES: Final = (
     ),
     Table(
         "draws",
+        "draw",
         "lotteries.sql",
+        ("lottery", "draw_no"),
         (
-            Column("lottery", _CODE),
+            Column("lottery", _CODE, refers_to="lotteries"),
             Column("draw_no", cells.whole(1)),
             Column("opens_at", cells.INSTANT),
             Column("closes_at", cells.INSTANT),
@@ -92,9 +126,11 @@ TABLES: Final = (
     ),
     Table(
         "draw_products",
+        "product of a draw",
         "lotteries.sql",
+        ("lottery", "draw_no", "product"),
         (
-            Column("lottery", _CODE),
+            Column("lottery", _CODE, refers_to="lotteries"),
             Column("draw_no", cells.whole(1)),
             Column("product", _CODE),
             Column("name", _NAME),
@@ -105,7 +141,9 @@ TABLES: Final = (
     ),
     Table(
         "buyers",
+        "buyer",
         "lotteries.sql",
+        ("customer_id", "email"),
         (
             Column("customer_id", cells.text(100), optional=True),
             Column("email", cells.EMAIL_KEY, optional=True),
@@ -117,7 +155,9 @@ TABLES: Final = (
     ),
     Table(
         "customers",
+        "customer",
         "places.sql",
+        ("customer",),
         (
             Column("customer", _KEY),
             Column("name", _NAME),
@@ -129,10 +169,12 @@ TABLES: Final = (
     ),
     Table(
         "sites",
+        "site",
         "places.sql",
+        ("site",),
         (
             Column("site", _KEY),
-            Column("customer", _KEY),
+            Column("customer", _KEY, refers_to="customers"),
             Column("name", _NAME),
             Column("zone", cells.ZONE),
         ),
@@ -140,7 +182,9 @@ TABLES: Final = (
     ),
     Table(
         "equipment",
+        "machine",
         "places.sql",
+        ("equipment",),
         (
             Column("equipment", _CODE),
             Column("name", _NAME, True, ""),
@@ -150,10 +194,12 @@ TABLES: Final = (
     ),
     Table(
         "allocations",
+        "allocation",
         "places.sql",
+        ("equipment", "valid_from"),
         (
-            Column("equipment", _CODE),
-            Column("site", _KEY),
+            Column("equipment", _CODE, refers_to="equipment"),
+            Column("site", _KEY, refers_to="sites"),
             Column("valid_from", cells.DAY_OR_INSTANT),
             Column("valid_to", cells.DAY_OR_INSTANT, optional=True),
         ),
@@ -162,7 +208,9 @@ TABLES: Final = (
     ),
     Table(
         "products",
+        "product",
         "planograms.sql",
+        ("product",),
         (
             Column("product", _CODE),
             Column("name", _NAME),
@@ -173,13 +221,15 @@ TABLES: Final = (
     ),
     Table(
         "planograms",
+        "selection of a planogram",
         "planograms.sql",
+        ("equipment", "valid_from", "selection"),
         (
-            Column("equipment", _CODE),
+            Column("equipment", _CODE, refers_to="equipment"),
             Column("valid_from", cells.DAY_OR_INSTANT),
             Column("valid_to", cells.DAY_OR_INSTANT, optional=True),
             Column("selection", cells.text(20)),
-            Column("product", _CODE),
+            Column("product", _CODE, refers_to="products"),
             Column("price", cells.AMOUNT),
             Column("currency", cells.CURRENCY),
         ),
@@ -188,9 +238,11 @@ TABLES: Final = (
     ),
     Table(
         "users",
+        "user",
         "users.sql",
+        ("customer", "user"),
         (
-            Column("customer", _KEY),
+            Column("customer", _KEY, refers_to="customers"),
             Column("user", _CODE),
             Column("name", _NAME, shown=False),
             Column("email", cells.EMAIL, optional=True, shown=False),
@@ -205,11 +257,13 @@ TABLES: Final = (
     ),
     Table(
         "access",
+        "access",
         "access.sql",
+        ("customer", "user", "equipment", "valid_from"),
         (
-            Column("customer", _KEY),
-            Column("user", _CODE),
-            Column("equipment", _CODE),
+            Column("customer", _KEY, refers_to="customers"),
+            Column("user", _CODE, refers_to="users"),
+            Column("equipment", _CODE, refers_to="equipment"),
             Column("valid_from", cells.DAY_OR_INSTANT, optional=True),
             Column("valid_to", cells.DAY_OR_INSTANT, optional=True),
         ),
@@ -218,12 +272,14 @@ TABLES: Final = (
     ),
     Table(
         "operators",
+        "grant",
         "access.sql",
+        ("user_name", "capability", "channel", "customer"),
         (
             Column("user_name", cells.text(200)),
             Column("capability", cells.choice(*Capability)),
-            Column("channel", _LOWER_KEY, optional=True),
-            Column("customer", _KEY, optional=True),
+            Column("channel", _LOWER_KEY, optional=True, refers_to="channels"),
+            Column("customer", _KEY, optional=True, refers_to="customers"),
         ),
         ("check", *_KEYED),
     ),
