@@ -8,6 +8,7 @@ from datetime import date
 from typing import Final
 
 from tillflow.errors import TillflowError
+from tillflow.invoicing.documents.grouping import grouped, shared
 from tillflow.invoicing.model import Invoice, InvoiceType, Line, Part, TaxCategory, tax_on
 
 
@@ -42,10 +43,7 @@ def entries(invoice: Invoice, most: int | None = None) -> list[Entry]:
 
     Their net and tax amounts add up to those of the invoice, per tax rate too.
     """
-    for fields in _GRAINS:
-        made = [_entry(lines) for lines in _grouped(invoice.lines, fields)]
-        if most is None or len(made) <= most:
-            break
+    made = [_entry(lines) for lines in grouped(invoice.lines, most)]
     sign = -1 if invoice.type is InvoiceType.CREDIT_NOTE else 1
     return [_signed(entry, sign) for entry in _with_tax(made)]
 
@@ -75,24 +73,8 @@ def period(invoice: Invoice) -> str:
     return f"Credit for {invoice.preceding_number}, {what}" if invoice.preceding_number else what
 
 
-#: what the rows are summed by, from finest to coarsest; the last makes two per tax rate
-_GRAINS: Final = (
-    None,
-    ("part", "tax_category", "tax_rate_bp", "site", "equipment"),
-    ("part", "tax_category", "tax_rate_bp", "site"),
-    ("part", "tax_category", "tax_rate_bp"),
-)
 #: the longest description both programs take
 _DESCRIPTION_CHARACTERS: Final = 4000
-
-
-def _grouped(lines: Iterable[Line], fields: tuple[str, ...] | None) -> list[list[Line]]:
-    if fields is None:
-        return [[line] for line in lines]
-    groups: dict[tuple[object, ...], list[Line]] = {}
-    for line in lines:
-        groups.setdefault(tuple(getattr(line, field) for field in fields), []).append(line)
-    return list(groups.values())
 
 
 def _entry(lines: list[Line]) -> Entry:
@@ -101,7 +83,7 @@ def _entry(lines: list[Line]) -> Entry:
     pieces, net = sum(line.quantity for line in lines), sum(line.net_minor for line in lines)
     one_price = len(lines) == 1 and first.price_basis == 1
     return Entry(
-        item=first.product if len(lines) == 1 else "",
+        item=shared(lines, lambda line: line.product),
         description=_description(lines, pieces, one_price)[:_DESCRIPTION_CHARACTERS],
         quantity=first.quantity if one_price else (-1 if net < 0 else 1),
         price_minor=first.price_minor if one_price else abs(net),
@@ -113,17 +95,13 @@ def _entry(lines: list[Line]) -> Entry:
 
 def _description(lines: list[Line], pieces: int, one_price: bool) -> str:
     """Site, machine and product as far as all the lines share them."""
-    shared = [
-        same[0]
-        for same in (
-            sorted({line.site_name for line in lines}),
-            sorted({line.equipment for line in lines}),
-            sorted({f"{line.product} {line.product_name}" for line in lines}),
-        )
-        if len(same) == 1
+    common = [
+        shared(lines, lambda line: line.site_name),
+        shared(lines, lambda line: line.equipment),
+        shared(lines, lambda line: f"{line.product} {line.product_name}"),
     ]
     backdated = ["backdated"] if lines[0].part is Part.BACKDATED else []
-    return " / ".join(shared + backdated + ([] if one_price else [f"{pieces} pieces"]))
+    return " / ".join([*filter(None, common), *backdated, *([] if one_price else [f"{pieces} pieces"])])
 
 
 def _with_tax(made: list[Entry]) -> Iterator[Entry]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from tillflow.exports.csv_cells import Cell, csv_chunks
@@ -29,12 +30,24 @@ def sale_cells(sale: SaleRow) -> tuple[Cell, ...]:
     return (
         sale.part.value, sale.vended_at.isoformat(" ", "seconds"), sale.site, sale.site_name, sale.equipment,
         sale.selection, sale.product, sale.product_name, sale.quantity,
-        Decimal(from_minor(sale.unit_price_minor, currency)), Decimal(from_minor(sale.amount_minor, currency)),
-        currency, percent(sale.tax_rate_bp), sale.user, sale.user_name,
-        sale.recorded_at.astimezone(UTC).isoformat(" ", "seconds"), sale.import_id, sale.row_no,
+        _money(sale.unit_price_minor, currency), _money(sale.amount_minor, currency), currency,
+        percent(sale.tax_rate_bp), sale.user, sale.user_name,
+        _in_utc(sale.recorded_at), sale.import_id, sale.row_no,
     )  # fmt: skip
 
 
+# Prices, rates and moments of recording repeat through a million rows.
+@lru_cache(maxsize=4096)
+def _money(minor: int, currency: str) -> Decimal:
+    return Decimal(from_minor(minor, currency))
+
+
+@lru_cache(maxsize=64)
+def _in_utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(" ", "seconds")
+
+
+@lru_cache(maxsize=64)
 def percent(rate_bp: int) -> Decimal:
     """1900 -> 19.00, in percent with two places."""
     return rate_bp * _PERCENT

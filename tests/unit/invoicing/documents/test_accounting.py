@@ -119,7 +119,7 @@ def test_quickbooks_files_hold_a_hundred_invoices_or_a_thousand_rows() -> None:
 
 @pytest.mark.parametrize(
     ("sites", "machines", "products", "rows"),
-    [(1, 10, 99, 990), (5, 2, 100, 10), (10, 100, 2, 10), (1000, 2, 1, 2)],
+    [(1, 10, 99, 990), (5, 2, 100, 500), (1, 10, 1100, 10), (600, 2, 3, 600), (1000, 2, 3, 2)],
 )
 def test_an_invoice_of_more_rows_than_a_file_is_summed_up(sites: int, machines: int, products: int, rows: int) -> None:
     every = [
