@@ -138,6 +138,10 @@ def _day_or_instant(cell: str, _: Reading) -> str | None:
     return instant.astimezone(UTC).isoformat() if instant and instant.year in _YEARS else None
 
 
+def _day(cell: str, reading: Reading) -> str | None:
+    return _day_or_instant(cell, reading) if _DAY.fullmatch(cell) else None
+
+
 def _instant(cell: str, reading: Reading) -> str | None:
     """Like `_day_or_instant`, but a plain date is the first instant of that day in the reading's zone."""
     written = _day_or_instant(cell, reading)
@@ -168,5 +172,7 @@ DAY_OR_INSTANT: Final = Kind(
     "a day (2026-03-01) or an instant with offset (2026-03-01T06:00:00+11:00) of the years 1900 to 2999",
     "moment",
 )
+DAY: Final = Kind(_day, "a day such as 2026-03-01", "day")
+COUNTRY: Final = key("[A-Z]{2}", "an ISO 3166-1 country: two capital letters such as AU")
 INSTANT: Final = Kind(_instant, DAY_OR_INSTANT.expects, "moment")
 PIN: Final = Kind(_pin, "a PIN of at most 40 printable characters", "pin")

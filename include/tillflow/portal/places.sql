@@ -1,43 +1,134 @@
 -- Who is invoiced, for which place, and which machine stands there when.
 
+-- name: check_customers()!
+-- Which limits are finer than the customer's currency?
+insert into file_error (file, row_no, column_name, code, message)
+select
+    'customers',
+    s.row_no,
+    'approval_limit',
+    'bad_value',
+    '"' || s.approval_limit || '" has more decimal places than ' || s.currency || ' (' || e.places || ')'
+from staged_customers as s
+inner join exponent as e on e.currency = s.currency
+where s.approval_limit is not null and pg_temp.minor(s.approval_limit, e.places) is null;
+
 -- name: judge_customers(absent)!
--- What does each row make of its customer?
+-- What does each row make of its customer? A limit is compared and kept in minor units.
 insert into change (file, row_no, key, before, after)
 select
     'customers',
     s.row_no,
     array[s.customer],
     c.record,
-    pg_temp.merged(c.record, to_jsonb(s), :absent)
+    pg_temp.merged(
+        c.record,
+        to_jsonb(s) - 'approval_limit'
+        || jsonb_build_object('approval_limit_minor', pg_temp.minor(s.approval_limit, e.places)),
+        array_replace(:absent::text[], 'approval_limit', 'approval_limit_minor')
+    )
 from staged_customers as s
+left join exponent as e on e.currency = s.currency
 left join (
     select
         key,
-        jsonb_build_object(
-            'customer', key, 'name', name, 'zone', zone, 'currency', currency, 'billing_email', billing_email
-        ) as record
-    from portal.customer
+        to_jsonb(m) - array['id', 'key'] || jsonb_build_object('customer', key) as record
+    from portal.customer as m
 ) as c on c.key = s.customer
 where s.customer is not null;
 
 -- name: write_customers()!
 -- Which customers are new or changed?
-insert into portal.customer (key, name, zone, currency, billing_email)
+insert into portal.customer (
+    key, name, zone, currency, billing_email, address_line_1, address_line_2, city, region, postcode, country, tax_id,
+    payment_days, approval_limit_minor, billing_calendar, billing_from
+)
 select
-    after ->> 'customer',
-    after ->> 'name',
-    after ->> 'zone',
-    after ->> 'currency',
-    after ->> 'billing_email'
-from change
-where file = 'customers' and before is distinct from after
-order by row_no
+    c.after ->> 'customer', n.name, n.zone, n.currency, n.billing_email, n.address_line_1, n.address_line_2, n.city,
+    n.region, n.postcode, n.country, n.tax_id, n.payment_days, n.approval_limit_minor, n.billing_calendar,
+    n.billing_from
+from change as c
+cross join jsonb_populate_record(null::portal.customer, c.after) as n
+where c.file = 'customers' and c.before is distinct from c.after
+order by c.row_no
 on conflict (key) do update
 set
     name = excluded.name,
     zone = excluded.zone,
     currency = excluded.currency,
-    billing_email = excluded.billing_email;
+    billing_email = excluded.billing_email,
+    address_line_1 = excluded.address_line_1,
+    address_line_2 = excluded.address_line_2,
+    city = excluded.city,
+    region = excluded.region,
+    postcode = excluded.postcode,
+    country = excluded.country,
+    tax_id = excluded.tax_id,
+    payment_days = excluded.payment_days,
+    approval_limit_minor = excluded.approval_limit_minor,
+    billing_calendar = excluded.billing_calendar,
+    billing_from = excluded.billing_from;
+
+-- name: check_provider()!
+-- Would invoices and credit notes share their numbers?
+insert into file_error (file, row_no, column_name, code, message)
+select
+    'provider',
+    row_no,
+    'credit_prefix',
+    'bad_value',
+    'credit notes need another prefix than invoices'
+from staged_provider
+where lower(invoice_prefix) = lower(credit_prefix);
+
+-- name: judge_provider(absent)!
+-- What does the row make of the provider?
+insert into change (file, row_no, key, before, after)
+select
+    'provider',
+    s.row_no,
+    array[s.provider],
+    p.record,
+    pg_temp.merged(p.record, to_jsonb(s), :absent)
+from staged_provider as s
+left join (
+    select key, to_jsonb(t) - array['id', 'key'] || jsonb_build_object('provider', key) as record
+    from portal.provider as t
+) as p on p.key = s.provider
+where s.provider is not null;
+
+-- name: write_provider()!
+-- Is the provider changed?
+insert into portal.provider (
+    name, address_line_1, address_line_2, city, region, postcode, country, tax_id, registration_id, email, phone,
+    electronic_address, electronic_scheme, payment_account, logo, invoice_prefix, credit_prefix
+)
+select
+    n.name, n.address_line_1, n.address_line_2, n.city, n.region, n.postcode, n.country, n.tax_id, n.registration_id,
+    n.email, n.phone, n.electronic_address, n.electronic_scheme, n.payment_account, n.logo, n.invoice_prefix,
+    n.credit_prefix
+from change as c
+cross join jsonb_populate_record(null::portal.provider, c.after) as n
+where c.file = 'provider' and c.before is distinct from c.after
+on conflict (key) do update
+set
+    name = excluded.name,
+    address_line_1 = excluded.address_line_1,
+    address_line_2 = excluded.address_line_2,
+    city = excluded.city,
+    region = excluded.region,
+    postcode = excluded.postcode,
+    country = excluded.country,
+    tax_id = excluded.tax_id,
+    registration_id = excluded.registration_id,
+    email = excluded.email,
+    phone = excluded.phone,
+    electronic_address = excluded.electronic_address,
+    electronic_scheme = excluded.electronic_scheme,
+    payment_account = excluded.payment_account,
+    logo = excluded.logo,
+    invoice_prefix = excluded.invoice_prefix,
+    credit_prefix = excluded.credit_prefix;
 
 -- name: check_sites()!
 -- Which sites are of no known customer?

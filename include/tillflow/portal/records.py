@@ -27,6 +27,8 @@ Value: TypeAlias = str | int | bool | None
 Key: TypeAlias = tuple[str, ...]
 
 _sql: Final = beside(__file__, "records.sql")
+#: what is stored in minor units -> its column in the file
+_MONEY: Final = {"price_minor": "price", "approval_limit_minor": "approval_limit"}
 #: keys and filters hold neither PINs nor days whose zone would matter
 _READING: Final = cells.Reading(ZoneInfo("UTC"), b"")
 
@@ -85,7 +87,7 @@ def list_records(
     bound: dict[str, Any] = {}
     for place, (name, text) in enumerate((filters or {}).items()):
         column = found.column(name)
-        if column is None or column.kind is cells.PIN or name == "price":
+        if column is None or column.kind is cells.PIN or name in _MONEY.values():
             raise NoSuchRecordError(table)
         bound[f"filter_{place}"] = value = _readable(column, text)
         if value is None:
@@ -118,10 +120,11 @@ def get_stored(conn: Connection, table: str, key: Sequence[str], *, viewer: Sequ
 
 def fields_of(stored: Mapping[str, Any], priced_in: str | None = None) -> dict[str, Value]:
     """A record in the words of the judges -> in those of its file. The PIN stays behind."""
-    fields = {name: value for name, value in stored.items() if name not in {"pin", "price_minor"}}
+    fields = {name: value for name, value in stored.items() if name != "pin" and name not in _MONEY}
     currency = priced_in or stored.get("currency")
-    if "price_minor" in stored and currency:
-        fields["price"] = from_minor(stored["price_minor"], currency)
+    for minor, column in _MONEY.items():
+        if minor in stored and currency:
+            fields[column] = None if stored[minor] is None else from_minor(stored[minor], currency)
     if fields.get("tax_rate") is not None:
         fields["tax_rate"] = f"{Decimal(str(fields['tax_rate'])).normalize():f}"
     return fields

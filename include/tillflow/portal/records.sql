@@ -70,9 +70,44 @@ select
     name,
     zone,
     currency,
-    billing_email
+    billing_email,
+    address_line_1,
+    address_line_2,
+    city,
+    region,
+    postcode,
+    country,
+    tax_id,
+    payment_days,
+    approval_limit_minor,
+    billing_calendar,
+    billing_from
 from portal.customer
 where :viewer::text[] is null or key = any(:viewer);
+
+-- name: provider()
+-- Who invoices?
+select
+    id,
+    key as provider,
+    name,
+    address_line_1,
+    address_line_2,
+    city,
+    region,
+    postcode,
+    country,
+    tax_id,
+    registration_id,
+    email,
+    phone,
+    electronic_address,
+    electronic_scheme,
+    payment_account,
+    logo,
+    invoice_prefix,
+    credit_prefix
+from portal.provider;
 
 -- name: sites(viewer)
 -- Where do machines stand?

@@ -17,7 +17,7 @@ pg_temp.file_error, pg_temp.change, pg_temp.arriving, pg_temp.period, pg_temp.ex
 pg_temp.staged_channels, pg_temp.staged_lotteries, pg_temp.staged_draws, pg_temp.staged_draw_products,
 pg_temp.staged_buyers, pg_temp.staged_customers, pg_temp.staged_sites, pg_temp.staged_equipment,
 pg_temp.staged_allocations, pg_temp.staged_products, pg_temp.staged_planograms, pg_temp.staged_users,
-pg_temp.staged_access, pg_temp.staged_operators cascade;
+pg_temp.staged_access, pg_temp.staged_operators, pg_temp.staged_provider cascade;
 
 create temp table staged_channels (
     row_no int, channel text, name text, zone text, max_row_errors int
@@ -36,7 +36,14 @@ create temp table staged_buyers (
     row_no int, customer_id text, email text, first_name text, last_name text
 ) on commit drop;
 create temp table staged_customers (
-    row_no int, customer text, name text, zone text, currency text, billing_email text
+    row_no int, customer text, name text, zone text, currency text, billing_email text, address_line_1 text,
+    address_line_2 text, city text, region text, postcode text, country text, tax_id text, payment_days int,
+    approval_limit text, billing_calendar text, billing_from date
+) on commit drop;
+create temp table staged_provider (
+    row_no int, provider text, name text, address_line_1 text, address_line_2 text, city text, region text,
+    postcode text, country text, tax_id text, registration_id text, email text, phone text, electronic_address text,
+    electronic_scheme text, payment_account text, logo text, invoice_prefix text, credit_prefix text
 ) on commit drop;
 create temp table staged_sites (
     row_no int, site text, customer text, name text, zone text
@@ -190,4 +197,4 @@ $$;
 -- How many rows are there? The planner is told: nobody else looks at temporary tables.
 analyze staged_channels, staged_lotteries, staged_draws, staged_draw_products, staged_buyers,
 staged_customers, staged_sites, staged_equipment, staged_allocations, staged_products,
-staged_planograms, staged_users, staged_access, staged_operators;
+staged_planograms, staged_users, staged_access, staged_operators, staged_provider;

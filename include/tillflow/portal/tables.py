@@ -72,7 +72,18 @@ _STORED_IN: Final = {
 _LOWER_KEY = cells.key("[a-z0-9_-]{1,40}", "a key of 1-40 lower-case letters, digits, - and _")
 _KEY = cells.key("[A-Za-z0-9_-]{1,40}", "a key of 1-40 letters, digits, - and _")
 _CODE = cells.text(40)
+_PREFIX = cells.key("[A-Za-z0-9][A-Za-z0-9/._-]{0,11}", "1-12 letters, digits and / . _ -, a letter or digit first")
 _NAME = cells.text(200)
+
+_ADDRESS = (
+    Column("address_line_1", _NAME, optional=True),
+    Column("address_line_2", _NAME, optional=True),
+    Column("city", cells.text(100), optional=True),
+    Column("region", cells.text(100), optional=True),
+    Column("postcode", cells.text(20), optional=True),
+    Column("country", cells.COUNTRY, optional=True),
+    Column("tax_id", cells.text(60), optional=True),
+)
 
 #: a record stands for itself: a key occurs once in the file
 _KEYED = ("judge", "refuse_repeated_keys")
@@ -164,8 +175,34 @@ TABLES: Final = (
             Column("zone", cells.ZONE),
             Column("currency", cells.CURRENCY),
             Column("billing_email", cells.EMAIL, optional=True),
+            *_ADDRESS,
+            Column("payment_days", cells.whole(0, 365), True, 14),
+            Column("approval_limit", cells.AMOUNT, optional=True),
+            Column("billing_calendar", cells.choice("none", "weekly", "monthly"), True, "none"),
+            Column("billing_from", cells.DAY, optional=True),
         ),
-        _KEYED,
+        ("check", *_KEYED),
+    ),
+    Table(
+        "provider",
+        "provider",
+        "places.sql",
+        ("provider",),
+        (
+            Column("provider", cells.choice("main")),
+            Column("name", _NAME),
+            *_ADDRESS,
+            Column("registration_id", cells.text(60), optional=True),
+            Column("email", cells.EMAIL, optional=True),
+            Column("phone", cells.text(40), optional=True),
+            Column("electronic_address", cells.text(100), optional=True),
+            Column("electronic_scheme", cells.key("[0-9]{4}", "a code of four digits"), optional=True),
+            Column("payment_account", _NAME, optional=True),
+            Column("logo", cells.key("[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "the name of a file"), optional=True),
+            Column("invoice_prefix", _PREFIX, True, "INV-"),
+            Column("credit_prefix", _PREFIX, True, "CN-"),
+        ),
+        ("check", *_KEYED),
     ),
     Table(
         "sites",

@@ -110,7 +110,12 @@ union all
 select
     'reconciliations',
     null
-where exists (select from books.reconciliation where customer_id = :id);
+where exists (select from books.reconciliation where customer_id = :id)
+union all
+select
+    'invoices',
+    null
+where exists (select from books.invoice where customer_id = :id);
 
 -- name: uses_of_sites(id)
 -- Which machines stand or stood at the site?

@@ -77,6 +77,41 @@ class Customer:
     zone: str
     currency: str
     billing_email: str | None = None
+    address_line_1: str | None = None
+    address_line_2: str | None = None
+    city: str | None = None
+    region: str | None = None
+    postcode: str | None = None
+    country: str | None = None
+    tax_id: str | None = None
+    payment_days: int = 14
+    approval_limit: str | None = None
+    billing_calendar: str = "none"
+    billing_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Who invoices: one row, `main`."""
+
+    provider: str
+    name: str
+    address_line_1: str | None = None
+    address_line_2: str | None = None
+    city: str | None = None
+    region: str | None = None
+    postcode: str | None = None
+    country: str | None = None
+    tax_id: str | None = None
+    registration_id: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    electronic_address: str | None = None
+    electronic_scheme: str | None = None
+    payment_account: str | None = None
+    logo: str | None = None
+    invoice_prefix: str = "INV-"
+    credit_prefix: str = "CN-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +212,7 @@ class PortalSample:
     draw_products: tuple[DrawProduct, ...] = ()
     buyers: tuple[Buyer, ...] = ()
     customers: tuple[Customer, ...] = ()
+    provider: tuple[Provider, ...] = ()
     sites: tuple[Site, ...] = ()
     equipment: tuple[Equipment, ...] = ()
     allocations: tuple[Allocation, ...] = ()
@@ -188,8 +224,8 @@ class PortalSample:
 
     ROWS: ClassVar[dict[str, type]] = {
         "channels": Channel, "lotteries": Lottery, "draws": Draw, "draw_products": DrawProduct,
-        "buyers": Buyer, "customers": Customer, "sites": Site, "equipment": Equipment,
-        "allocations": Allocation, "products": Product, "planograms": Selection, "users": User,
+        "buyers": Buyer, "customers": Customer, "provider": Provider, "sites": Site,
+        "equipment": Equipment, "allocations": Allocation, "products": Product, "planograms": Selection, "users": User,
         "access": Access, "operators": Operator,
     }  # fmt: skip
 

@@ -28,6 +28,7 @@ PORTAL = {
     "buyers": "customer_id,email,first_name,last_name\nC-1,Ann@X.example,Ann,Ash\n,bob@x.example,Bob,Birch\n",
     "customers": "customer,name,zone,currency,billing_email\n"
     "ACME,Acme,Australia/Sydney,AUD,pay@acme.example\nBETA,Beta,Europe/Paris,EUR,\n",
+    "provider": "provider,name,city\nmain,Southern Vending,Melbourne\n",
     "sites": "site,customer,name,zone\nHQ,ACME,Head office,Australia/Sydney\nPAR,BETA,Paris,Europe/Paris\n",
     "equipment": "equipment,name,silent_after_hours\nVM-1,Foyer,24\nVM-2,Canteen,\n",
     "allocations": "equipment,site,valid_from,valid_to\nVM-1,HQ,2025-01-01,\nVM-2,PAR,2025-01-01,2026-01-01\n",

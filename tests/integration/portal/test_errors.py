@@ -205,3 +205,24 @@ def test_unknown_references_are_named(filled: Portal) -> None:
         'there is no customer "OTHER"',
         'there is no equipment "VM-9"',
     ]
+
+
+@pytest.mark.parametrize(
+    ("table", "header", "row", "column"),
+    [
+        ("customers", "customer,name,zone,currency,approval_limit", "X,X,UTC,JPY,100.5", "approval_limit"),
+        ("customers", "customer,name,zone,currency,billing_calendar", "X,X,UTC,AUD,daily", "billing_calendar"),
+        ("customers", "customer,name,zone,currency,billing_from", "X,X,UTC,AUD,2026-06-01T00:00Z", "billing_from"),
+        ("customers", "customer,name,zone,currency,country", "X,X,UTC,AUD,Australia", "country"),
+        ("provider", "provider,name,invoice_prefix", "main,X,a prefix", "invoice_prefix"),
+        ("provider", "provider,name,invoice_prefix,credit_prefix", "main,X,SV-,sv-", "credit_prefix"),
+        ("provider", "provider,name", "other,X", "provider"),
+        ("provider", "provider,name,logo", "main,X,../secret", "logo"),
+    ],
+)
+def test_billing_data_that_cannot_be(filled: Portal, table: str, header: str, row: str, column: str) -> None:
+    assert filled.errors(**{table: f"{header}\n{row}\n"}) == [(f"{table}.csv", 2, column, "bad_value")]
+
+
+def test_there_is_one_provider(filled: Portal) -> None:
+    assert filled.errors(provider="provider,name\nmain,One\nmain,Two\n") == [("provider.csv", 3, None, "duplicate_row")]

@@ -102,8 +102,12 @@ def test_a_changed_record_is_changed_and_recorded(filled: Portal) -> None:
         "ACME,Acme,Australia/Sydney,AUD,pay@acme.example\nBETA,Beta SA,Europe/Paris,EUR,\nNEW,New,UTC,KWD,\n"
     )
     assert counts == {"customers": (3, 1, 1, 1)}
-    beta = {"customer": "BETA", "name": "Beta", "zone": "Europe/Paris", "currency": "EUR", "billing_email": None}
-    new = {"customer": "NEW", "name": "New", "zone": "UTC", "currency": "KWD", "billing_email": None}
+    billing = dict.fromkeys(
+        "billing_email address_line_1 address_line_2 city region postcode country tax_id approval_limit_minor"
+        " billing_from".split()
+    ) | {"payment_days": 14, "billing_calendar": "none"}
+    beta = {"customer": "BETA", "name": "Beta", "zone": "Europe/Paris", "currency": "EUR", **billing}
+    new = {"customer": "NEW", "name": "New", "zone": "UTC", "currency": "KWD", **billing}
     assert filled.history("customers", start) == [
         ("BETA", "changed", beta, beta | {"name": "Beta SA"}),
         ("NEW", "added", None, new),
@@ -278,3 +282,17 @@ def test_what_the_database_refuses_names_no_values(portal: Portal, monkeypatch: 
     assert "SECRET" not in str(refusal.value)
     assert refusal.value.__cause__ is None
     assert refusal.value.__suppress_context__
+
+
+def test_how_a_customer_is_billed_and_who_invoices_are_portal_data(filled: Portal) -> None:
+    header = "customer,name,zone,currency,country,payment_days,approval_limit,billing_calendar,billing_from\n"
+    filled.load(customers=header + "ACME,Acme,Australia/Sydney,AUD,AU,30,1000.00,Monthly,2026-06-01\n")
+    limit = "select approval_limit_minor, payment_days, billing_calendar from portal.customer where key = 'ACME'"
+    assert filled.conn.execute(limit).fetchone() == (100_000, 30, "monthly")
+    filled.load(customers="customer,name,zone,currency\nACME,Acme,Australia/Sydney,AUD\n")  # absent columns stay
+    assert filled.conn.execute(limit).fetchone() == (100_000, 30, "monthly")
+    provider = "provider,name,city,invoice_prefix\nmain,Southern Vending Ltd,Geelong,SV-2026-\n"
+    assert filled.counts(provider=provider) == {"provider": (1, 0, 1, 0)}
+    assert filled.counts(provider=provider) == {"provider": (1, 0, 0, 1)}
+    found = filled.conn.execute("select name, city, invoice_prefix, credit_prefix from portal.provider").fetchall()
+    assert found == [("Southern Vending Ltd", "Geelong", "SV-2026-", "CN-")]

@@ -328,7 +328,7 @@ def test_what_is_still_used_stays_and_its_users_are_named(
 
 def test_everything_can_be_removed_from_the_leaves_up_and_is_in_the_history(filled: Portal) -> None:
     order = ["access", "planograms", "allocations", "operators", "users", "sites", "customers", "equipment", "products",
-             "buyers", "draw_products", "draws", "lotteries", "channels"]  # fmt: skip
+             "provider", "buyers", "draw_products", "draws", "lotteries", "channels"]  # fmt: skip
     assert sorted(order) == sorted(table.name for table in TABLES)
     filled.conn.execute("insert into portal.operator (user_name, capability) values ('zed', 'provider')")
     for table in order:
