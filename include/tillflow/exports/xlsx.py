@@ -19,6 +19,7 @@ _SHEET_NAME: Final = re.compile(r"[\[\]:*?/\\']")
 #: a number with more digits would lose the last ones: Excel computes in binary
 _EXACT_DIGITS: Final = 15
 _WIDTHS: Final = (8, 60)
+_A4: Final = 9
 _OPTIONS: Final = {
     "constant_memory": True,
     "strings_to_formulas": False,
@@ -80,6 +81,10 @@ def _write_sheet(book: Any, title: str, header: Sequence[str], rows: Iterable[Se
     """One worksheet; returns its number of rows without the header."""
     sheet, formats = book.add_worksheet(title), _Formats(book)
     sheet.freeze_panes(1, 0)
+    sheet.set_landscape()
+    sheet.set_paper(_A4)
+    sheet.fit_to_pages(1, 0)  # printed as wide as a page, and as long as it takes
+    sheet.repeat_rows(0)
     widths = [len(name) + 4 for name in header]  # the filter's button hides four characters
     for column, name in enumerate(header):
         sheet.write_string(0, column, safe_cell(name), formats.bold)

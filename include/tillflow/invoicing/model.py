@@ -12,7 +12,7 @@ signs*: its type says that they are owed the other way round.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -243,6 +243,22 @@ class Invoice:
     def money(self, minor: int) -> Decimal:
         """An amount of this invoice with exactly the places of its currency."""
         return Decimal(from_minor(minor, self.currency))
+
+    def credit_note(self, number: str, issue_date: date, reason: str) -> Invoice:
+        """The credit note that reverses the whole of this posted invoice."""
+        return replace(
+            self,
+            number=number,
+            type=InvoiceType.CREDIT_NOTE,
+            issue_date=issue_date,
+            due_date=None,
+            totals=_totals(self.tax, prepaid_minor=0),
+            payment_terms="",
+            notes=(reason,),
+            excluded=(),
+            preceding_number=self.number,
+            preceding_date=self.issue_date,
+        )
 
 
 @dataclass(frozen=True, slots=True)

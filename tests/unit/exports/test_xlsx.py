@@ -67,6 +67,10 @@ def test_the_header_is_frozen_and_filters() -> None:
     sheet = read_back(["A", "=B"], [["x", 1], ["y", 2]]).active
     assert (sheet.freeze_panes, sheet.auto_filter.ref, sheet["B1"].value) == ("A2", "A1:B3", "'=B")
     assert sheet["A1"].font.bold
+    assert (sheet.page_setup.orientation, sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight) == (
+        "landscape", None, 0,
+    )  # fmt: skip
+    assert (sheet.sheet_properties.pageSetUpPr.fitToPage, sheet.print_title_rows) == (True, "$1:$1")
     empty = read_back(["A", "B"], []).active
     assert list(empty.iter_rows(values_only=True)) == [("A", "B")]
 

@@ -103,6 +103,16 @@ def test_a_credit_note_names_what_it_reverses() -> None:
         replace(credit_note(), preceding_number=None)
 
 
+def test_a_credit_note_reverses_the_whole_invoice() -> None:
+    posted = invoice(prepaid_minor=48, notes=("Thank you.",))
+    note = posted.credit_note("CN-9", date(2026, 7, 8), "wrong site")
+    assert (note.lines, note.tax, note.totals) == (posted.lines, posted.tax, Totals(898, 50, 948, 0, 948))
+    assert (note.number, note.preceding_number, note.preceding_date) == ("CN-9", "INV-0042", date(2026, 7, 1))
+    assert (note.due_date, note.payment_terms, note.notes) == (None, "", ("wrong site",))
+    with pytest.raises(InconsistentInvoiceError, match="BT-25"):
+        draft().credit_note("CN-9", date(2026, 7, 8), "nothing to reverse")
+
+
 def test_a_draft_has_no_number_and_needs_no_date() -> None:
     assert draft().is_draft
     assert not invoice().is_draft

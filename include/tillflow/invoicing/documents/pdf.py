@@ -29,6 +29,8 @@ _ACCESSIBLE: Final = "ua-1"
 _NO_GLYPH: Final = "could not be displayed"
 _NO_PICTURE: Final = re.compile(r"failed to (?:decode|parse|load)\b|unknown image format")
 _LOGO_FORMATS: Final = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpg"}
+#: countries whose law wants the words "tax invoice" on it
+_TAX_INVOICE: Final = frozenset({"AE", "AU", "IN", "SG", "ZA"})
 Data = dict[str, Any]
 
 
@@ -84,6 +86,7 @@ def page_data(invoice: Invoice, logo: Logo | None = None) -> Data:
         "labels": dict(language.labels),
         "draft": invoice.is_draft,
         "credit": invoice.type is InvoiceType.CREDIT_NOTE,
+        "kind": language.labels[_kind(invoice)],
         "number": invoice.number or "",
         "currency": invoice.currency,
         "logo": {"format": logo.format, "bytes": list(logo.content)} if logo else None,
@@ -133,6 +136,13 @@ def page_data(invoice: Invoice, logo: Logo | None = None) -> Data:
         "terms": invoice.payment_terms,
         "notes": list(invoice.notes),
     }
+
+
+def _kind(invoice: Invoice) -> str:
+    """The label that says what it is."""
+    if invoice.type is InvoiceType.CREDIT_NOTE:
+        return "credit_note"
+    return "tax_invoice" if invoice.seller.address.country in _TAX_INVOICE else "invoice"
 
 
 def _facts(invoice: Invoice, language: Language) -> list[tuple[str, str]]:

@@ -45,6 +45,7 @@ class Language:
 _LABELS: Final = {
     # name: (English, German)
     "invoice": ("Invoice", "Rechnung"),
+    "tax_invoice": ("Tax invoice", "Rechnung"),
     "credit_note": ("Credit note", "Rechnungskorrektur"),
     "draft": ("Draft", "Entwurf"),
     "draft_note": (

@@ -46,7 +46,7 @@ def test_an_invoice_from_top_to_bottom() -> None:
     one = invoice(notes=("Thank you.",), excluded=(ExcludedProduct("9", "Safety glasses", 4, 400),))
     words = """
         Tillflow Vending Pty Ltd|1 Harbour Street|Sydney NSW 2000|AU|billing@tillflow.example
-        Tax number: |ABN 51 824 753 556|Invoice INV-0042
+        Tax number: |ABN 51 824 753 556|Tax invoice INV-0042
         Bill to|Acme Mining|Level 3|9 Pit Road|Perth WA 6000|AU|Tax number: |ABN 83 914 571 673
         Number|INV-0042|Date|2026-07-01|Due|2026-07-31|Date of supply|2026-06-30
         Period|2026-06-01 to 2026-06-30|Customer|acme
@@ -148,7 +148,9 @@ def test_a_draft_says_so_on_every_page() -> None:
     pages = pages_of(content)
     assert len(pages) > 2
     assert all(Run("DRAFT", is_artifact=True) in page for page in pages)
-    assert {"Draft: Invoice", "This is a draft: it has no number, and nothing is owed on it yet."} <= {*spoken(content)}
+    assert {"Draft: Tax invoice", "This is a draft: it has no number, and nothing is owed on it yet."} <= {
+        *spoken(content)
+    }
     assert "DRAFT" not in {run.text for page in pages_of(invoice_pdf(invoice())) for run in page}
 
 
@@ -159,6 +161,12 @@ def test_a_credit_note_names_what_it_corrects_and_asks_for_no_payment() -> None:
     assert "Rechnungskorrektur CN-0001" in runs
     assert not {"Zahlung", "Zu zahlen", "Zahlbar bis"} & {*runs}
     assert after(runs, "Gutgeschrieben") == "AUD 9,48"
+
+
+def test_the_words_a_country_wants_on_an_invoice() -> None:
+    german = replace(SELLER, address=Address(("Hafen 1",), "Duisburg", "", "47119", "DE"))
+    assert "Invoice INV-0042" in spoken(invoice_pdf(invoice(seller=german)))
+    assert "Tax invoice INV-0042" in spoken(invoice_pdf(invoice()))
 
 
 def test_why_an_amount_is_exempt() -> None:
