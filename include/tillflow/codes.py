@@ -42,6 +42,22 @@ class Capability(StrEnum):
     AUDITOR = "auditor"
 
 
+class PortalEdit(StrEnum):
+    """An edit of portal data that is more than a load of files, for forms and suggested fixes."""
+
+    PUT_RECORD = "put_record"
+    REPAIR_SELECTION = "repair_selection"
+    CHANGE_SELECTION_FROM = "change_selection_from"
+    CLONE_PLANOGRAM = "clone_planogram"
+    ALLOCATE = "allocate"
+    MOVE = "move"
+    CHANGE_ROLE = "change_role"
+    GIVE_ACCESS = "give_access"
+    END_ACCESS = "end_access"
+    EXCLUDE_PRODUCT = "exclude_product"
+    INCLUDE_PRODUCT = "include_product"
+
+
 class PaymentType(StrEnum):
     """How an offline sale is paid."""
 

@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tillflow.money import from_minor
+from tillflow.codes import PortalEdit
+from tillflow.money import NO_CURRENCY, from_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,13 @@ class Vend:
     def amount(self) -> Decimal:
         """The value in major units, with the places of its currency."""
         return Decimal(from_minor(self.amount_minor, self.currency))
+
+    @property
+    def unit_price(self) -> str | None:
+        """What one piece cost at the machine, as a planogram says it; None where it cannot be said."""
+        if not self.quantity or self.currency == NO_CURRENCY or self.amount_minor % self.quantity:
+            return None
+        return from_minor(abs(self.amount_minor) // self.quantity, self.currency)
 
     @property
     def local_time(self) -> str:
@@ -142,14 +150,31 @@ class FixCode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class FixForm:
+    """The edit that carries a fix out: a special one, or PUT_RECORD of `table`.
+
+    `arguments`: what is known of it, as text; `missing`: what a person has to add; `from_vend`: what whoever applies it
+    takes from the vend, because no report says it whole. `is_new`: no record with that key may be there yet.
+    """
+
+    edit: PortalEdit
+    table: str
+    arguments: Mapping[str, str]
+    missing: tuple[str, ...]
+    from_vend: tuple[str, ...]
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Fix:
-    """One thing to do: a stable code, a sentence, and what it is about, by name, for a link to its form."""
+    """One thing to do: a stable code, a sentence, what it is about, by name, and the form that does it, if one does."""
 
     code: FixCode
     sentence: str
     about: Mapping[str, str | int]
     #: the reason it would clear
     reason: str = ""
+    form: FixForm | None = None
 
 
 def fix(code: FixCode, sentence: str, **about: str | int | None) -> Fix:

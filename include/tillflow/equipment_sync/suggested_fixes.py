@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from tillflow.equipment_sync.exception_facts import Facts, Fix, FixCode, Vend, and_so_on, fix, moment, reconcile
+from tillflow.equipment_sync.fix_forms import form_of
 from tillflow.equipment_sync.user_fixes import access_fix, role_fix, user_fix
 from tillflow.intake.catalogue import Rule
 from tillflow.intake.judging import CLOCK_TOLERANCE
@@ -28,7 +29,7 @@ def suggested_fixes(vend: Vend, facts: Facts, malformed: Sequence[Rule] = ()) ->
             found = [reconcile(vend)]  # of a customer whose name this reader may not know: since moved there
         else:
             found = [_SUGGEST[reason](vend, facts)]
-        fixes += (replace(one, reason=reason) for one in found)
+        fixes += (replace(one, reason=reason, form=form_of(one, vend, facts)) for one in found)
     return tuple(fixes)
 
 

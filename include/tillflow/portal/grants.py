@@ -74,3 +74,8 @@ def channels_of(conn: Connection, user_name: str) -> list[OwnChannel]:
 def grants_of(conn: Connection, user_name: str) -> tuple[Grant, ...]:
     """Everything that was granted to `user_name`."""
     return tuple(Grant(Capability(capability), *of) for capability, *of in _sql.grants_of(conn, user_name=user_name))
+
+
+def customers_of(conn: Connection, user_name: str) -> list[str]:
+    """The keys of the customers for whom `user_name` is granted customer_user, in order."""
+    return [key for (key,) in _sql.customers_of(conn, user_name=user_name)]

@@ -31,3 +31,11 @@ left join portal.channel as c on c.id = o.channel_id
 left join portal.customer as m on m.id = o.customer_id
 where o.user_name = :user_name
 order by o.id;
+
+-- name: customers_of(user_name)
+-- For which customers does somebody look after users and access?
+select m.key
+from portal.operator as o
+inner join portal.customer as m on m.id = o.customer_id
+where o.user_name = :user_name and o.capability = 'customer_user'
+order by m.key;
