@@ -9,6 +9,7 @@ from typing import Any
 
 from tillflow.db.connection import Connection
 from tillflow.invoicing.billing_range import BillingRange
+from tillflow.invoicing.post import Posted, post
 from tillflow.invoicing.prepare import Prepared, prepare
 
 NOW = datetime.fromisoformat("2026-07-01T02:00:00+00:00")
@@ -108,6 +109,9 @@ class Round:
     def prepare_all(self, date_from: str, date_to: str, conn: Connection | None = None) -> tuple[Prepared, ...]:
         wanted = BillingRange(self.customer, date.fromisoformat(date_from), date.fromisoformat(date_to))
         return prepare(conn or self.conn, wanted, actor="ann", now=self.now)
+
+    def post(self, invoice_id: int, number: str | None = None, conn: Connection | None = None) -> Posted:
+        return post(conn or self.conn, invoice_id, number=number, actor="ann", now=self.now)
 
     def sales_in(self, invoice_id: int) -> dict[int, str]:
         """seq -> part, of the sales that an invoice holds."""

@@ -17,6 +17,7 @@ from tillflow.db.queries import beside
 from tillflow.errors import TillflowError
 from tillflow.invoicing.billing_range import BillingRange, first_instant
 from tillflow.invoicing.discard import discard_locked
+from tillflow.invoicing.lock import lock_customer
 
 _SQL: Final = beside(__file__, "prepare.sql")
 
@@ -69,11 +70,6 @@ def prepare(conn: Connection, wanted: BillingRange, *, actor: str, now: datetime
             if draft is not None:
                 drafts.append(Prepared(*_SQL.prepared(conn, invoice_id=draft)))
     return tuple(drafts)
-
-
-def lock_customer(conn: Connection, customer: str) -> None:
-    """Wait for whoever prepares, posts or credits for the customer; held until the transaction ends."""
-    _SQL.lock_customer(conn, customer=customer)
 
 
 def _days(scope: dict[str, Any]) -> dict[str, Any]:

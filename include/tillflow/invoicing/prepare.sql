@@ -1,7 +1,3 @@
--- name: lock_customer(customer)^
--- Whose turn is it? One at a time prepares, posts or credits for a customer; the lock ends with the transaction.
-select pg_advisory_xact_lock(hashtextextended('tillflow invoicing ' || :customer, 0));
-
 -- name: find_customer(customer)^
 -- Who is invoiced, where does its day begin, in which currency?
 select id, zone, currency from portal.customer where key = :customer;
