@@ -12,8 +12,9 @@ from typing import NoReturn
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench import payments
+from bench import payments, reconciliation
 from bench.case import BOOKING, CASES, CaseFailedError, Figures, measure
+from bench.command_line import positive, sizes
 from bench.installation import Installation, installation
 from bench.report import NAMES, as_json, show
 from tillflow.errors import TillflowError
@@ -33,25 +34,15 @@ def parser() -> argparse.ArgumentParser:
         prog="./tillflow bench",
         description="A complete import, against plain COPY of the same file and against peers, in one run.",
     )
-    options.add_argument("--rows", type=_sizes, default=[100_000, 1_000_000, 5_000_000], metavar="N,N",
+    options.add_argument("--rows", type=sizes, default=[100_000, 1_000_000, 5_000_000], metavar="N,N",
                          help="rows of the files (default: 100000,1000000,5000000)")  # fmt: skip
-    options.add_argument("--rounds", type=_positive, default=2, metavar="N", help="the best counts (default: 2)")
+    options.add_argument("--rounds", type=positive, default=2, metavar="N", help="the best counts (default: 2)")
     options.add_argument("--only", type=_names, default=list(CASES), metavar="NAMES", help=f"of {', '.join(CASES)}")
     options.add_argument("--without", type=_names, default=[], metavar="NAMES", help="cases to leave out")
-    options.add_argument("--cap", type=_positive, default=180, metavar="SECONDS",
+    options.add_argument("--cap", type=positive, default=180, metavar="SECONDS",
                          help="a peer that takes longer is stopped, once (default: 180)")  # fmt: skip
     options.add_argument("--json", type=Path, metavar="FILE", help="write every round there")
     return options
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
-    return int(text)
-
-
-def _sizes(text: str) -> list[int]:
-    return sorted({_positive(part.replace("_", "")) for part in text.split(",")})
 
 
 def _names(text: str) -> list[str]:
@@ -112,6 +103,8 @@ def main(arguments: Sequence[str]) -> int:
     """0: measured, whatever the targets say; 1: wrong results or no start; 130: interrupted."""
     if arguments[:1] == ["payments"]:
         return payments.main(arguments[1:])
+    if arguments[:1] == ["reconciliation"]:
+        return reconciliation.main(arguments[1:])
     options = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _stop)
     try:

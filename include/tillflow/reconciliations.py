@@ -33,7 +33,7 @@ def ask(conn: Connection, scope: Scope, *, request_key: str, requested_by: str, 
 
 def carry_out(conn: Connection, reconciliation_id: int, settings: Settings, *, recipients: Sequence[str]) -> Counts:
     """Reconcile and queue the report. What was reconciled stays so, whatever happens to the mail."""
-    counts = use_case.reconcile(conn, reconciliation_id, _judge(conn, settings), clock=utc_now)
+    counts = use_case.reconcile(conn, reconciliation_id, judge_of(conn, settings), clock=utc_now)
     queue_report(
         conn,
         reconciliation_id,
@@ -47,10 +47,12 @@ def carry_out(conn: Connection, reconciliation_id: int, settings: Settings, *, r
 
 def preview(conn: Connection, scope: Scope, settings: Settings, *, requested_by: str) -> Counts:
     """What reconciling would come to, by the same code; nothing is kept."""
-    return use_case.preview(conn, scope, _judge(conn, settings), requested_by=requested_by, clock=utc_now)
+    return use_case.preview(conn, scope, judge_of(conn, settings), requested_by=requested_by, clock=utc_now)
 
 
-def _judge(conn: Connection, settings: Settings) -> JudgeAgain:
+def judge_of(conn: Connection, settings: Settings) -> JudgeAgain:
+    """The judge of machine dumps, over rows of many imports, with the portal data that `conn` sees."""
+
     def judge(rows: pa.Table) -> pa.RecordBatchReader:
         with open_engine(
             memory_mb=settings.duckdb_memory_mb, threads=settings.duckdb_threads, temp_dir=settings.temp_dir

@@ -7,7 +7,7 @@ known as (
         null::varchar as boot_id, null::varchar as product_code, null::varchar as quantity,
         null::varchar as card_no, null::varchar as facility_id, null::varchar as access_code,
         null::uuid as pin_hash, null::varchar as accept_any_card, null::varchar as override_facility,
-        null::varchar as meter, null::varchar as board_id
+        null::varchar as meter, null::varchar as board_id, null::timestamptz as latest_vend
     where false
 ),
 
@@ -37,7 +37,9 @@ trimmed_texts as (
         trimmed(accept_any_card) as accept_any_card_text,
         trimmed(override_facility) as override_facility_text,
         trimmed(meter) as meter_text,
-        coalesce(trimmed(board_id), '') as board_id
+        coalesce(trimmed(board_id), '') as board_id,
+        -- a file is received in one moment; rows that are judged again bring that of theirs
+        coalesce(latest_vend, getvariable('latest_vend')) as latest_vend
     from sent
 )
 
@@ -101,7 +103,6 @@ select
     coalesce(by_card.vendee_id, by_code.vendee_id) as vendee_id,
     coalesce(by_card.is_consumer, by_code.is_consumer) as is_consumer,
     x.consumer_id is not null as has_access,
-    latest_vend_of(p.row_no) as latest_vend,
     fingerprint(concat_ws(
         chr(31),
         coalesce(epoch_us(p.vended_at)::varchar, p.vended_at_text, ''),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -53,10 +54,8 @@ def judge_again(
     """
     engine.register("given", rows)
     _define_rules(engine, judge)
-    names = ", ".join(f"raw ->> '$.{name}' as {name}" for name in judge.layout.known if name != "pin")
-    columns = f"{names}, (raw ->> '$.pin_hash')::uuid as pin_hash"
-    engine.execute(_ROWS["create_archived_again"].replace("{columns}", columns))
-    engine.execute(_ROWS["create_latest_vend_macro_again"])
+    columns = {name: "varchar" for name in judge.layout.known if name != "pin"} | {"pin_hash": "uuid"}
+    engine.execute(_ROWS["create_archived_again"].replace("{columns}", json.dumps(columns)))
     engine.register("streams", _STREAMS.empty_table())
     engine.execute(judge.queries["create_parsed"])
     judge.load_portal(conn, engine, None)
@@ -114,7 +113,6 @@ def _define(engine: duckdb.DuckDBPyConnection, judge: Judge, row: ImportRow, arc
     )
     _define_rules(engine, judge)
     engine.execute(_ROWS["create_archived"])
-    engine.execute(_ROWS["create_latest_vend_macro"])
 
 
 def _lock_streams(conn: Connection, engine: duckdb.DuckDBPyConnection, judge: Judge) -> None:

@@ -9,21 +9,14 @@ select
     * exclude (file_row_number)
 from read_parquet(getvariable('archive'), file_row_number = true);
 
--- name: create_latest_vend_macro()#
--- Until when may a row have happened? A file is received in one moment.
-create or replace macro latest_vend_of(row_no) as getvariable('latest_vend');
-
 -- name: create_archived_again()#
--- Rows of many imports that are judged again: their number is their exception's.
-create or replace view archived as
-select given.exception_id as row_no, {columns}
+-- Rows of many imports that are judged again: their number is their exception's. Each came with its own file,
+-- so each says until when it may have happened. A table: a view would take the JSON apart for every value anew.
+create or replace table archived as
+select
+    given.exception_id as row_no, make_timestamptz(given.latest_vend_us) as latest_vend,
+    unnest(from_json(given.raw, '{columns}'))
 from given;
-
--- name: create_latest_vend_macro_again()#
--- Until when may each row have happened? Each came with its own file.
-create or replace macro latest_vend_of(number) as (
-    select make_timestamptz(given.latest_vend_us) from given where given.exception_id = number
-);
 
 -- name: judged_again()
 -- Which rules do the rows break now, and what was found for them?

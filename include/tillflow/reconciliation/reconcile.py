@@ -23,7 +23,7 @@ from tillflow.reconciliation.scope import REASONS, Kind, Scope
 
 _SQL: Final = beside(__file__, "reconcile.sql")
 #: rows judged at once, which bounds the memory
-BATCH: Final = 50_000
+BATCH: Final = 20_000
 _GIVEN: Final = pa.schema([("exception_id", pa.int64()), ("raw", pa.string()), ("latest_vend_us", pa.int64())])
 
 #: exceptions as they arrived (columns of _GIVEN) -> what the judge says of each now
