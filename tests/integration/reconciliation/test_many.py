@@ -1,4 +1,4 @@
-"""Thousands of exceptions of one customer, judged again batch by batch; `./tillflow bench reconciliation` has figures."""
+"""Thousands of exceptions of one customer, judged again; `./tillflow bench reconciliation` has figures."""
 
 from __future__ import annotations
 
