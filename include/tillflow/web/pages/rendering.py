@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
@@ -29,7 +30,7 @@ def render(request: Request, desk: Desk, template: str, *, status: int = 200, **
     """The page, with the menu and what the last request had to say."""
     said = waiting(request, desk.person)
     known = {
-        "link": lambda path: href(request, path),
+        "link": lambda path, **query: href(request, path, **query),
         "menu": [entry for entry in MENU if desk.holds(*entry.capabilities)],
         "here": _local(request.scope),
         "person": desk.person,
@@ -49,7 +50,7 @@ def render_error(scope: Scope, status: int, messages: Sequence[Any]) -> str:
         environment()
         .get_template("error.html")
         .render(
-            link=lambda path: f"{root}/{path}",
+            link=lambda path, **query: _address(root, path, query),
             menu=[],
             here="",
             person="",
@@ -60,9 +61,17 @@ def render_error(scope: Scope, status: int, messages: Sequence[Any]) -> str:
     )
 
 
-def href(request: Request, path: str) -> str:
-    """The address of a path below /tillflow, without a host: right in Airflow's frame and behind a proxy."""
-    return f"{request.scope['root_path']}/{path}"
+def href(request: Request, path: str, **query: object) -> str:
+    """The address of a path below /tillflow, without a host: right in Airflow's frame and behind a proxy.
+
+    Of `query` what is None or blank is left out; `from_` is written `from`.
+    """
+    return _address(request.scope["root_path"], path, query)
+
+
+def _address(root: str, path: str, query: Mapping[str, object]) -> str:
+    told = {name.rstrip("_"): value for name, value in query.items() if value is not None and value != ""}
+    return f"{root}/{quote(path)}" + (f"?{urlencode(told, doseq=True)}" if told else "")
 
 
 def in_zone(moment: datetime | None, zone: str | None) -> Markup:
