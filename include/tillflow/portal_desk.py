@@ -200,5 +200,10 @@ class PortalDesk:
         shown = record_history.history_key(table_named(table), key) if any(key) else ""
         printable = "".join(letter if letter.isprintable() else "?" for letter in shown)[:200]
         _SQL.record_denied(
-            self.conn, now=self.now, actor=self.person, subject=f"portal.{table}", key=printable, attempt=attempt
+            self.conn,
+            now=self.now,
+            actor=self.person or "(nobody)",
+            subject=f"portal.{table}",
+            key=printable,
+            attempt=attempt,
         )

@@ -40,7 +40,7 @@ def exception_of(desk: PortalDesk, exception_id: int) -> OpenException:
             if one.vend.id == exception_id:
                 return one
     if _SQL.is_there(desk.conn, id=exception_id):
-        _SQL.record_denied(desk.conn, now=desk.now, actor=desk.person, key=str(exception_id))
+        _SQL.record_denied(desk.conn, now=desk.now, actor=desk.person or "(nobody)", key=str(exception_id))
     raise NoSuchExceptionError(exception_id)
 
 

@@ -17,6 +17,7 @@ from tillflow.db.queries import beside
 from tillflow.errors import FileError, FileRefusedError, TillflowError
 from tillflow.portal.cells import Reading
 from tillflow.portal.load_portal_data import load_sheets, loading, period_of
+from tillflow.portal.periods import Period, moment
 from tillflow.portal.read_sheet import sheet_of
 from tillflow.portal.record_history import history_key, last_change
 from tillflow.portal.records import (
@@ -159,8 +160,15 @@ def load_rows(conn: Connection, table: Table, rows: Sequence[Mapping[str, str]],
 def instants(
     conn: Connection, table: Table, row: Mapping[str, str], editing: Editing
 ) -> tuple[datetime | None, datetime | None] | None:
-    """When the row's period begins and ends, by the rules of its table; None where it does not say enough."""
-    return period_of(conn, sheet_of(table, [row], editing.reading), zone=editing.zone)
+    """When the row's period begins and ends, by the rules of its table; None where it does not say enough.
+
+    Raises FileRefusedError where what it says is wrong.
+    """
+    found = period_of(conn, sheet_of(table, [row], editing.reading), zone=editing.zone)
+    if found is not None and (period := Period(*found)).is_empty:
+        message = f"the period ends {moment(period.ends)}, not after its beginning {moment(period.starts)}"
+        raise FileRefusedError(table.name, [FileError("bad_value", message, column="valid_to")])
+    return found
 
 
 def check_unchanged(conn: Connection, table: Table, key: Key, stored: Stored | None, expected: str | None) -> None:

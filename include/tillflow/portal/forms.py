@@ -14,7 +14,7 @@ from tillflow.portal.tables import TABLES, Column
 
 @dataclass(frozen=True, slots=True)
 class FormColumn:
-    """One field. `kind`: text, whole, flag, choice, currency, zone, email, percent, amount, moment or pin."""
+    """One field. `kind`: text, whole, flag, choice, currency, zone, email, percent, amount, day, moment or pin."""
 
     name: str
     kind: str

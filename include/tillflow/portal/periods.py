@@ -13,6 +13,11 @@ class Period:
     starts: datetime | None
     ends: datetime | None
 
+    @property
+    def is_empty(self) -> bool:
+        """True where it ends before it has begun."""
+        return self.starts is not None and self.ends is not None and self.ends <= self.starts
+
     def __str__(self) -> str:
         begins = "for all time" if self.starts is None and self.ends is None else f"from {moment(self.starts)}"
         return begins if self.ends is None else f"{begins} to {moment(self.ends)}"

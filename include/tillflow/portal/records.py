@@ -145,15 +145,16 @@ def _ask(
     viewer: Sequence[str] | None,
 ) -> Iterator[Stored]:
     query = getattr(_sql, table.name)
+    # the hash is taken of the page alone, not of every record that is sorted
     statement = sql.SQL(
         "select r.id, to_jsonb(r) - array['id', 'priced_in'], to_jsonb(r) ->> 'priced_in',"
         " encode(sha256(convert_to((to_jsonb(r) - array['id', 'priced_in'])::text, 'UTF8')), 'hex')"
-        " from ({}) as r where {} order by {} limit {}"
+        " from (select r.* from ({records}) as r where {conditions} order by {key} limit {most}) as r order by {key}"
     ).format(
-        sql.SQL(query.sql.strip().rstrip(";")),
-        sql.SQL(" and ").join(places),
-        _columns(table),
-        sql.Placeholder("most"),
+        records=sql.SQL(query.sql.strip().rstrip(";")),
+        conditions=sql.SQL(" and ").join(places),
+        key=_columns(table),
+        most=sql.Placeholder("most"),
     )
     given = {**bound, "most": most, "viewer": None if viewer is None else list(viewer)}
     for row_id, stored, priced_in, token in conn.execute(statement, given):

@@ -221,6 +221,20 @@ def test_a_machine_stands_in_one_place(filled: Portal, edit: Edit, arguments: di
     assert refused(filled, edit, **arguments) == [("equipment", "overlapping_period", said)]
 
 
+@pytest.mark.parametrize(
+    ("edit", "arguments"),
+    [
+        (Edit.ALLOCATE, {"equipment": "VM-2", "site": "HQ"}),
+        (Edit.GIVE_ACCESS, {"customer": "BETA", "user": "u1", "equipment": "VM-2"}),
+        (Edit.CLONE_PLANOGRAM, {"equipment": "VM-1", "at": "2026-01-01", "to_equipment": "VM-2"}),
+    ],
+)
+def test_a_period_ends_after_it_begins(filled: Portal, edit: Edit, arguments: dict[str, str]) -> None:
+    found = refused(filled, edit, **arguments, valid_from="2026-03-01T00:00Z", valid_to="2026-02-01T00:00Z")
+    said = "the period ends 2026-02-01 00:00 UTC, not after its beginning 2026-03-01 00:00 UTC"
+    assert found == [("valid_to", "bad_value", said)]
+
+
 def test_an_open_allocation_ends_where_the_next_one_begins(filled: Portal) -> None:
     record = do(filled, Edit.ALLOCATE, equipment="VM-2", site="HQ", valid_from="2024-06-01T00:00Z")
     assert record.fields["valid_to"] == "2024-12-31T23:00:00+00:00"
