@@ -30,6 +30,7 @@ from tillflow.reporting.figures import (
     OpenReason,
     Problem,
     ReceivedFile,
+    WaitingMail,
     limits_of,
 )
 
@@ -86,6 +87,7 @@ def _gather(conn: Connection, day: date, zone: str, now: datetime) -> DailyRepor
         missing=_missing(conn, Received(since, before)),
         meters=_meters(conn, Received(since, before)),
         failed_mails=tuple(FailedMail(*row) for row in _sql.failed_mails(conn, since=since, before=before)),
+        waiting_mails=tuple(WaitingMail(*row) for row in _sql.waiting_mails(conn, now=now)),
     )
 
 

@@ -105,3 +105,14 @@ select
 from mail.message
 where failed_at >= :since and failed_at < :before
 order by failed_at, id;
+
+-- name: waiting_mails(now)
+-- Which mails are still tried an hour after they were queued? `send_mail` runs every minute.
+select
+    topic,
+    queued_at,
+    attempts,
+    coalesce(last_error, '') as problem
+from mail.message
+where sent_at is null and failed_at is null and queued_at < :now::timestamptz - interval '1 hour'
+order by queued_at, id;

@@ -99,6 +99,16 @@ class FailedMail:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingMail:
+    """A mail that should have been sent long ago and is still tried; `problem` is blank before the first attempt."""
+
+    topic: str
+    queued_at: datetime
+    attempts: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class DailyReport:
     """One day in one zone. What is open or silent is as of `as_of`; the rest happened on the day."""
 
@@ -114,6 +124,7 @@ class DailyReport:
     missing: Missing
     meters: Meters
     failed_mails: tuple[FailedMail, ...]
+    waiting_mails: tuple[WaitingMail, ...]
 
     @property
     def refused(self) -> tuple[ReceivedFile, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.importing import PIN_SECRET, Importer
+from tests.integration.mail.conftest import mail_server  # noqa: F401 - a fixture
 from tillflow import imports, reconciliations
 from tillflow.codes import Kind as FileKind
 from tillflow.db.connection import Connection
