@@ -22,6 +22,7 @@ from tillflow.db.connection import Connection
 from tillflow.db.queries import beside
 from tillflow.errors import FileError, TillflowError
 from tillflow.portal import edit_records, record_history, records, special_edits
+from tillflow.portal.cells import BLANKS
 from tillflow.portal.edit_records import Editing, RecordRefusedError
 from tillflow.portal.forms import table_names
 from tillflow.portal.grants import channels_of, customers_of, may
@@ -108,7 +109,7 @@ class PortalDesk:
         """Carry out a special edit; the record that came of it. Raises what `put` does."""
         table = SPECIAL_EDITS[edit].table
         self._must_read(table, (), edit.value)
-        named = {name: text.strip() for name, text in arguments.items()}
+        named = {name: text.strip(BLANKS) for name, text in arguments.items()}
         key = tuple(named.get(name, "") for name in table_named(table).key)
         self._must_edit(table, key, named, edit.value)
         return special_edits.carry_out(self.conn, edit, arguments, self._editing(reason))
@@ -174,9 +175,9 @@ class PortalDesk:
             self._record_denied(table, key, attempt)
             raise NotGrantedError(table)
         own = customers_of(self.conn, self.person)
-        if (customer := fields.get("customer", "").strip()) and customer not in own:
+        if (customer := fields.get("customer", "").strip(BLANKS)) and customer not in own:
             self._refuse(table, key, attempt)
-        machine = fields.get("equipment", "").strip()
+        machine = fields.get("equipment", "").strip(BLANKS)
         if machine and not records.list_records(self.conn, "equipment", filters={"equipment": machine}, viewer=own):
             # in the words of a machine that is not there: nobody learns whose it is
             self._record_denied(table, key, attempt)

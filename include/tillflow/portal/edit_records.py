@@ -15,7 +15,7 @@ from psycopg import errors, sql
 from tillflow.db.connection import Connection
 from tillflow.db.queries import beside
 from tillflow.errors import FileError, FileRefusedError, TillflowError
-from tillflow.portal.cells import Reading
+from tillflow.portal.cells import BLANKS, Reading
 from tillflow.portal.load_portal_data import load_sheets, loading, period_of
 from tillflow.portal.periods import Period, moment
 from tillflow.portal.read_sheet import sheet_of
@@ -118,7 +118,7 @@ def delete_record(
         if used_by:
             raise StillUsedError(kind.one, stored.record.key, used_by)
         try:
-            _sql_delete(conn, kind, stored)
+            _remove(conn, kind, stored)
         except errors.ForeignKeyViolation as error:  # by a table that uses.sql does not know
             raise StillUsedError(kind.one, stored.record.key, {str(error.diag.table_name): []}) from None
         _sql.record_removed(
@@ -202,12 +202,12 @@ def _texts(table: Table, fields: Mapping[str, Value]) -> dict[str, str]:
     if strange:
         message = f"no column of {table.name}; there are {', '.join(column.name for column in table.columns)}"
         raise RecordRefusedError(table.one, [FileError("unknown_header", f"{name} is {message}") for name in strange])
-    return {name: text_of(value) for name, value in fields.items()}
+    return {name: text_of(value).strip(BLANKS) for name, value in fields.items()}
 
 
 def _at_an_instant(conn: Connection, table: Table, row: dict[str, str], editing: Editing) -> dict[str, str]:
     """The row with the instant that its first day means: only then is it known which record it names."""
-    if table.is_dated and len(row.get("valid_from", "").strip()) == 10:
+    if table.is_dated and len(row.get("valid_from", "")) == 10:
         with suppress(FileRefusedError):  # the load says it, with what else is wrong
             period = instants(conn, table, row, editing)
             if period is not None:
@@ -238,7 +238,7 @@ def _whole(conn: Connection, table: Table, row: dict[str, str], stored: Stored |
     return [row] + [
         {name: text_of(value) for name, value in other.fields.items() if name in row} | shared
         for other in others
-        if other.fields["selection"] != row["selection"].strip()
+        if other.fields["selection"] != row["selection"]
     ]
 
 
@@ -257,7 +257,7 @@ def _listed(keys: Sequence[str]) -> str:
     return ", ".join(keys[:_NAMED]) + more
 
 
-def _sql_delete(conn: Connection, table: Table, stored: Stored) -> None:
+def _remove(conn: Connection, table: Table, stored: Stored) -> None:
     if table.name == "planograms":
         _sql.delete_selection(conn, id=stored.id, selection=stored.record.fields["selection"])
         _sql.delete_empty_planogram(conn, id=stored.id)

@@ -41,7 +41,7 @@ def history_of(conn: Connection, table: str, key: Sequence[str], *, after: int =
     kind = table_named(table)
     keys = [history_key(kind, key)]
     if table == "planograms":  # what happened to the version happened to its selections
-        keys.append("/".join(keys[0].split("/")[:-1]))
+        keys.append(history_key(kind, key[:2]))
     found = _sql.events(conn, subject=f"portal.{table}", keys=keys, after=after, most=most)
     return [
         Event(key, at, actor, action, reason, _shown(before), _shown(after))

@@ -263,6 +263,30 @@ def test_a_selection_comes_into_its_version_and_the_others_stay(filled: Portal) 
     assert (event.action, event.after["price"], event.after["selection"]) == ("added", "1.00", "0003")
 
 
+def test_a_key_is_trimmed_as_in_a_file_and_no_further(filled: Portal) -> None:
+    """An em space is part of a code: what it names is another selection, and the first one stays."""
+    for selection in ("\u00a0 0001\t", "0001\u2003"):
+        fields = {"equipment": " VM-1", "valid_from": f"{HQ_SINCE} ", "selection": selection, "product": "1006"}
+        put_record(filled.conn, "planograms", fields | {"price": "1", "currency": "AUD"}, editing=PAT)
+    listed = list_records(filled.conn, "planograms", filters={"equipment": "VM-1"})
+    assert [(one.fields["selection"], one.fields["product"]) for one in listed] == [
+        ("0001", "1006"), ("0001\u2003", "1006"), ("000C", "1006"),
+    ]  # fmt: skip
+
+
+def test_a_selection_whose_code_has_a_slash_has_the_history_of_its_version(filled: Portal) -> None:
+    record = put_record(
+        filled.conn,
+        "planograms",
+        {"equipment": "VM-1", "valid_from": HQ_SINCE, "selection": "A/1", "product": "1005", "price": "1",
+         "currency": "AUD"},
+        editing=PAT,
+    )  # fmt: skip
+    filled.load(planograms="equipment,valid_from,selection,product,price,currency\nVM-1,2026-02-01,1,1005,1,AUD\n")
+    events = history_of(filled.conn, "planograms", record.key)
+    assert [(event.action, event.key.count("/")) for event in events] == [("added", 3), ("changed", 1)]
+
+
 def test_the_end_of_a_version_is_that_of_all_its_selections(filled: Portal) -> None:
     put_record(
         filled.conn,
