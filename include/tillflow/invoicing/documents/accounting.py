@@ -12,7 +12,7 @@ from tillflow.invoicing.documents.grouping import grouped, shared
 from tillflow.invoicing.model import Invoice, InvoiceType, Line, Part, TaxCategory, tax_on
 
 
-class NotPostedError(TillflowError):
+class DraftExportError(TillflowError):
     """A draft has no number and no date: accounting programs take posted invoices only."""
 
 
@@ -51,7 +51,7 @@ def entries(invoice: Invoice, most: int | None = None) -> list[Entry]:
 def require_posted(invoice: Invoice) -> tuple[str, date, date]:
     """Number, date and due date; without the latter it is due at once."""
     if invoice.number is None or invoice.issue_date is None:
-        raise NotPostedError(f"invoice {invoice.id} is a draft: post it, then download the file for accounting")
+        raise DraftExportError(f"invoice {invoice.id} is a draft: post it, then download the file for accounting")
     return invoice.number, invoice.issue_date, invoice.due_date or invoice.issue_date
 
 

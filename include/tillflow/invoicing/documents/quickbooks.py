@@ -49,7 +49,7 @@ def quickbooks_files(
 ) -> Iterator[ExportFile]:
     """Posted invoices as files for QuickBooks Online: `name.csv`, `name-2.csv` ...; credits: `name-credit.csv` ...
 
-    Raises NotPostedError for a draft, NumberTooLongError for a number QuickBooks cannot hold.
+    Raises DraftExportError for a draft, NumberTooLongError for a number QuickBooks cannot hold.
     """
     wanted = settings or QuickBooksSettings()
     # as rows of text at once: a file is small, and a refused invoice must show before the first file is sent

@@ -113,7 +113,15 @@ LANGUAGES: Final = {
     "de": _language(1, "de", ",", ".", "%d.%m.%Y"),
 }
 
+#: not Switzerland and Luxembourg, which have other languages beside it
+_GERMAN: Final = frozenset({"AT", "DE", "LI"})
+
 
 def language_for(tag: str) -> Language:
     """The language of `de`, `de-AT` ...; English where there is no translation."""
     return LANGUAGES.get(tag.partition("-")[0].lower(), LANGUAGES["en"])
+
+
+def language_of(country: str) -> str:
+    """The tag of the language in which somebody in a country is written to: German or English."""
+    return "de" if country in _GERMAN else "en"

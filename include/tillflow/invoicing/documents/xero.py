@@ -58,7 +58,7 @@ def xero_files(
 ) -> Iterator[ExportFile]:
     """Posted invoices and credit notes as files for Xero: `name.csv`, `name-2.csv` ...
 
-    Raises NotPostedError for a draft.
+    Raises DraftExportError for a draft.
     """
     wanted = settings or XeroSettings()
     for number, together in enumerate(split_by(invoices, MOST_INVOICES), start=1):

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.accounting_programs import read_quickbooks, read_xero
 from tests.invoices import BUYER, credit_note, draft, invoice, invoices, line
-from tillflow.invoicing.documents.accounting import ExportFile, NotPostedError
+from tillflow.invoicing.documents.accounting import DraftExportError, ExportFile
 from tillflow.invoicing.documents.quickbooks import NumberTooLongError, QuickBooksSettings, quickbooks_files
 from tillflow.invoicing.documents.xero import XeroSettings, xero_files
 from tillflow.invoicing.model import Address, Invoice, InvoiceType, Part, TaxCategory
@@ -166,7 +166,7 @@ def test_several_prices_on_a_line_become_one_piece() -> None:
 
 def test_a_draft_is_refused_and_says_what_to_do() -> None:
     for files in (xero_files, quickbooks_files):
-        with pytest.raises(NotPostedError, match="invoice 7 is a draft: post it"):
+        with pytest.raises(DraftExportError, match="invoice 7 is a draft: post it"):
             list(files([draft()]))
 
 

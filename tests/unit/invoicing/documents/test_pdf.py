@@ -6,15 +6,25 @@ import re
 from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.invoices import BUYER, SELLER, credit_note, draft, invoice, invoices, line
 from tests.pdf_text import Run, pages_of
-from tillflow.invoicing.documents import pdf, texts
+from tillflow.invoicing.documents import texts
 from tillflow.invoicing.documents.pdf import Logo, UnusableLogoError, invoice_pdf
-from tillflow.invoicing.model import Address, ExcludedProduct, Invoice, Part, TaxCategory, TaxSubtotal, tax_breakdown
+from tillflow.invoicing.model import (
+    Address,
+    ExcludedProduct,
+    Invoice,
+    Line,
+    Part,
+    TaxCategory,
+    TaxSubtotal,
+    tax_breakdown,
+)
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="20" height="8"><rect width="20" height="8" fill="#0a5"/></svg>'
 #: a picture of one grey point
@@ -81,7 +91,7 @@ def test_the_printed_totals_are_those_of_the_invoice(one: Invoice) -> None:
     assert sum(subtotals) == one.money(totals.net_minor)
 
 
-def many(count: int) -> list[pdf.Line]:
+def many(count: int) -> list[Line]:
     """Lines of five machines to a site and a hundred products each, some of them backdated."""
     return [
         line(
@@ -268,6 +278,10 @@ def test_the_same_invoice_gives_the_same_bytes_with_embedded_fonts_only() -> Non
     assert content == invoice_pdf(invoice(), Logo(SVG))
     fonts = {*re.findall(rb"/BaseFont/[A-Z]{6}\+(\w+)", content)}
     assert fonts == {b"LibertinusSerif"}
+
+
+def test_a_folder_of_fonts_adds_to_the_embedded_ones(tmp_path: Path) -> None:
+    assert invoice_pdf(invoice(), fonts=[tmp_path]) == invoice_pdf(invoice())
 
 
 def test_every_language_has_every_text() -> None:
