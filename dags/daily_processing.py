@@ -3,7 +3,8 @@
 
 Every day at 02:00 in the configured zone (`TILLFLOW_ZONE`): takes everything that waits in the inbox, in the order in
 which one thing needs the other (portal data, then machine dumps, then offline sales), finishes what an
-interrupted run left, charges what is due, and mails the **daily status report**: files, counts, money,
+interrupted run left, charges what is due, prepares the invoice drafts of the billing calendars that fall due (it never
+posts one), and mails the **daily status report**: files, counts, money,
 exceptions by reason and age, refused files.
 
 **One bad file stops nobody**: it is refused, reported, and the others go on. A file that is still being
@@ -23,6 +24,7 @@ from airflow.sdk import CronTriggerTimetable, Param, dag, task
 from tillflow.airflow_edge.assets import OUTBOX
 from tillflow.airflow_edge.daily import report_day, sweep_inbox
 from tillflow.airflow_edge.defaults import DEFAULT_ARGS
+from tillflow.airflow_edge.invoices import prepare_due_invoices
 from tillflow.airflow_edge.payments import sweep_payments_of_the_day
 from tillflow.codes import Kind
 from tillflow.settings import Settings
@@ -40,7 +42,7 @@ from tillflow.settings import Settings
     params={"day": Param(None, type=["null", "string"], format="date", title="Day of the report")},
 )
 def daily_processing() -> None:
-    """Three sweeps of the inbox in order, one of the payments, then the report."""
+    """Three sweeps of the inbox in order, one of the payments, the drafts that fall due, then the report."""
 
     @task(task_display_name="portal data")
     def portal_data() -> dict[str, list[str]]:
@@ -58,12 +60,16 @@ def daily_processing() -> None:
     def payments() -> dict[str, Any]:
         return sweep_payments_of_the_day()
 
+    @task(task_display_name="invoices", outlets=[OUTBOX])
+    def invoices() -> dict[str, int]:
+        return prepare_due_invoices()
+
     @task(task_display_name="status report", outlets=[OUTBOX])
     def report(swept: list[dict[str, list[str]]], params: dict[str, Any] | None = None) -> None:
         report_day((params or {}).get("day"), swept)
 
     portal, sync, offline = portal_data(), equipment_sync(), offline_sales()
-    portal >> sync >> offline >> payments() >> report([portal, sync, offline])
+    portal >> sync >> offline >> payments() >> invoices() >> report([portal, sync, offline])
 
 
 daily_processing()

@@ -23,8 +23,8 @@ bag = DagBag(dag_folder=f"dags/{os.environ['DAG_ID']}.py")
 assert not bag.import_errors, bag.import_errors
 dag = bag.dags[os.environ["DAG_ID"]]
 
-def run():
-    run = dag.test()
+def run(**given):
+    run = dag.test(**given)
     said = {task.task_id: task.xcom_pull(task.task_id) for task in run.get_task_instances()}
     print("THE RUN SAID:", json.dumps([str(run.state), said]), flush=True)
 

@@ -39,8 +39,7 @@ overtaken as (
     from books.invoice as i
     inner join books.vend_sale as s
         on
-            s.currency = i.currency
-            and s.recorded_at >= i.prepared_at - interval '24 hours'
+            s.recorded_at >= i.prepared_at - interval '24 hours'
             and s.recorded_at < i.range_to and s.vended_at < i.range_to
             and greatest(s.recorded_at, s.vended_at) >= i.range_from
             and greatest(s.recorded_at, s.vended_at) < :range_from

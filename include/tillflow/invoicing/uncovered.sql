@@ -1,0 +1,61 @@
+-- name: uncovered(customers)
+-- Which billable sales are in no draft and no invoice that stands, and why?
+with standing as (
+    select i.id, i.customer_id, i.state, i.range_from, i.range_to
+    from books.invoice as i
+    where
+        (i.state = 'draft' and i.content_hash is not null)
+        or (i.state = 'posted' and not exists (select from books.credit_note as c where c.invoice_id = i.id))
+),
+
+last_range as (
+    select customer_id, max(range_to) as range_to from standing group by customer_id
+),
+
+in_draft as (
+    select distinct x.stream_id, x.seq
+    from standing as d
+    inner join books.invoice_sale as x on x.invoice_id = d.id
+    where d.state = 'draft'
+),
+
+open_sale as (
+    select
+        p.customer_id,
+        s.currency,
+        s.amount_minor,
+        greatest(s.vended_at, s.recorded_at) as falls_at
+    from books.vend_sale as s
+    inner join books.place as p on p.id = s.place_id
+    inner join books.item as i on i.id = s.item_id
+    inner join portal.customer as c on c.id = p.customer_id
+    left join portal.product as t on t.id = i.product_id
+    left join books.invoiced_sale as h on h.stream_id = s.stream_id and h.seq = s.seq
+    left join in_draft as d on d.stream_id = s.stream_id and d.seq = s.seq
+    where
+        h.seq is null and d.seq is null
+        and (t.not_invoiced_from is null or t.not_invoiced_from > s.vended_at)
+        and (:customers::text[] is null or c.key = any(:customers))
+),
+
+explained as (
+    select
+        o.*,
+        coalesce(
+            (
+                -- a draft before an invoice: it can still be prepared again
+                select min(case a.state when 'draft' then 'draft' else 'missed' end)
+                from standing as a
+                where a.customer_id = o.customer_id and o.falls_at >= a.range_from and o.falls_at < a.range_to
+            ),
+            case when o.falls_at < l.range_to then 'gap' else 'next' end
+        ) as why
+    from open_sale as o
+    left join last_range as l on l.customer_id = o.customer_id
+)
+
+select c.key, e.currency, e.why, count(*), sum(e.amount_minor)::bigint, min(e.falls_at), max(e.falls_at)
+from explained as e
+inner join portal.customer as c on c.id = e.customer_id
+group by c.key, e.currency, e.why
+order by c.key, e.currency, e.why;
