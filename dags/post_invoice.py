@@ -4,9 +4,9 @@
 Gives a draft its number and makes it final: exactly the sales that were frozen, all or nothing. Leave `invoice_no`
 blank for the next number of the provider's series, which has no gaps; or give one that was never used.
 
-**Approval**: where the total with tax is more than the customer's `approval_limit`, the run waits (three times
-three days) at *Required Actions* until somebody with the grant `provider` approves or rejects it. After a rejection nothing was
-posted; the draft stays.
+**Approval**: where the total with tax is more than the customer's `approval_limit`, the run waits at
+*Required Actions* (three days; then it asks again, twice) until somebody with the grant `provider` approves or rejects
+it. After a rejection nothing was posted; the draft stays.
 
 Afterwards the invoice (PDF) and the list of its sales (CSV) go to the customer's billing address, and the result to
 the operators.

@@ -46,7 +46,7 @@ insert into books.vend_sale (
 )
 values (
     %(stream)s, %(seq)s, 1, %(seq)s, %(vended)s, %(recorded)s, %(place)s, %(item)s, %(vendee)s, '000C', %(quantity)s,
-    %(price)s, %(quantity)s * %(price)s, %(price)s, %(currency)s, %(seq)s
+    %(price)s, %(quantity)s::bigint * %(price)s::bigint, %(price)s, %(currency)s, %(seq)s
 )
 """
 

@@ -9,7 +9,7 @@ where i.id = :invoice_id;
 select seller ->> 'logo' from books.invoice where id = :invoice_id;
 
 -- name: is_queued(topic)$
-select exists (select from mail.message where topic = :topic);
+select exists(select from mail.message where topic = :topic);
 
 -- name: unannounced()
 -- Which invoices and credit notes has nobody been told of? Their mail is the last thing that happens to them.
