@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from tillflow.web.app import create_app
 from tillflow.web.menu import MENU
 
 
@@ -12,5 +11,11 @@ class TillflowPlugin(AirflowPlugin):
     """The application under /tillflow, and its entries in Airflow's menu."""
 
     name = "tillflow"
-    fastapi_apps = [{"app": create_app(), "url_prefix": "/tillflow", "name": "Tillflow"}]  # noqa: RUF012
     external_views = [entry.external_view() for entry in MENU]  # noqa: RUF012
+
+    @property
+    def fastapi_apps(self) -> list[dict[str, object]]:
+        """Made where it is asked for, in the server: every task and the scheduler load this file as well."""
+        from tillflow.web.app import the_app
+
+        return [{"app": the_app(), "url_prefix": "/tillflow", "name": "Tillflow"}]

@@ -49,6 +49,8 @@ class FileRefusedError(TillflowError):
         self.errors = list(errors)
         #: the import under which the refusal is recorded, once it is
         self.import_id: int | None = None
+        #: the import as which the same file came before, where that is why
+        self.first_import_id: int | None = None
         first = errors[0]
         where = f" (row {first.row})" if first.row else ""
         more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""

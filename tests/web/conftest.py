@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +13,9 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from tests.importing import Importer
+from tillflow.codes import Kind
 from tillflow.db.connection import Connection
+from tillflow.settings import REPOSITORY
 from tillflow.stack.airflow import airflow_environment
 
 NOW = datetime.fromisoformat("2026-06-15T04:00:00+00:00")
@@ -66,7 +68,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
     from airflow.utils.db import initdb
 
     initdb()
+    _read_dags()
     return create_app(apps="core")
+
+
+def _read_dags() -> None:
+    """What the DAG processor does: without it Airflow knows no DAG that could be started."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+
+    DagBundlesManager().sync_bundles_to_db()
+    bag = DagBag(str(REPOSITORY / "dags"), bundle_name="dags-folder")
+    assert not bag.import_errors
+    sync_bag_to_db(bag, "dags-folder", None)
 
 
 @pytest.fixture
@@ -103,6 +117,14 @@ class Site:
             else:
                 client.headers["authorization"] = f"Bearer {token}"
         return client
+
+    def grant(self, person: str, capability: str, channel: str | None = None, customer: str | None = None) -> None:
+        """Grant somebody one thing more."""
+        self.conn.execute(_GRANT, [person, capability, channel, customer])
+
+    def limit_files(self, most: int) -> None:
+        """Take no larger files than this, of any kind, in bytes."""
+        self.importer.settings = replace(self.importer.settings, max_file_bytes=dict.fromkeys(Kind, most))
 
     def denials(self) -> list[tuple[str, str, str]]:
         """(who, subject, what they tried) of every denied attempt."""

@@ -6,23 +6,9 @@ import pytest
 from psycopg import errors
 
 from tests.web.conftest import Site, messages
+from tests.web.situations import add_import
 from tillflow.codes import Kind
 from tillflow.db.connection import APP_ROLE, DESK_ROLE, Connection, connect
-
-_IMPORT = """
-insert into intake.import (
-    kind, channel_id, file_name, uploader, source, source_version, sha256, size_bytes, received_at, booked_at,
-    archive_path
-)
-select %(kind)s, (select id from portal.channel where key = %(channel)s), %(name)s, 'ann', 'test', %(name)s,
-    md5(%(name)s) || md5(%(name)s), 1, now(), now(), 'x'
-returning id
-"""
-
-
-def add_import(conn: Connection, channel: str | None, name: str, kind: Kind = Kind.OFFLINE_SALES) -> int:
-    (number,) = conn.execute(_IMPORT, {"kind": kind, "channel": channel, "name": name}).fetchone()  # type: ignore[misc]
-    return int(number)
 
 
 def test_every_answer_has_the_one_shape_also_where_there_is_no_such_route(site: Site) -> None:

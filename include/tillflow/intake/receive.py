@@ -188,7 +188,9 @@ def _taken_before(entry: Entry) -> Received | None:
         f"the same file was imported before, as import {import_id} ({file_name}, "
         f"{received_at:%Y-%m-%d %H:%M} UTC); nothing was booked"
     )
-    raise FileRefusedError(delivery.file_name, [FileError("already_imported", text)])
+    again = FileRefusedError(delivery.file_name, [FileError("already_imported", text)])
+    again.first_import_id = import_id
+    raise again
 
 
 def _read_form(source: Source, layout: Layout) -> tuple[Scan, Dialect]:

@@ -32,6 +32,10 @@ _TEMPLATES = Path(__file__).with_name("templates")
 _sql = beside(__file__, "reconciliation_report.sql")
 
 
+class NoSuchReconciliationError(TillflowError):
+    """There is no reconciliation of that number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
     """One run as it is recorded; counts of records."""
@@ -59,10 +63,10 @@ class Reconciliation:
 
 
 def find_reconciliation(conn: Connection, reconciliation_id: int) -> Reconciliation:
-    """The run of that number. Raises TillflowError where there is none."""
+    """The run of that number. Raises NoSuchReconciliationError."""
     found = _sql.find(conn, id=reconciliation_id)
     if found is None:
-        raise TillflowError(f"there is no reconciliation {reconciliation_id}")
+        raise NoSuchReconciliationError(f"there is no reconciliation {reconciliation_id}")
     return Reconciliation(*found)
 
 

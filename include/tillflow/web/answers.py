@@ -140,10 +140,17 @@ def _place(location: Sequence[Any]) -> str | None:
 def _tillflow_error(request: Request, error: Exception) -> Response:
     status, code = status_of(error)
     if isinstance(error, FileRefusedError):
-        result = {"id": error.import_id} if error.import_id is not None else None
+        result = _about(error)
         return error_response(request.scope, status, code, "", messages=messages_of(error.errors), result=result)
     headers = {"retry-after": "30"} if status == 503 else None
     return error_response(request.scope, status, code, str(error), headers=headers)
+
+
+def _about(refused: FileRefusedError) -> dict[str, Any] | None:
+    """The import that the file is already, or the one under which its refusal is recorded."""
+    if refused.first_import_id is not None:
+        return {"id": refused.first_import_id}
+    return {"id": refused.import_id, "status": "rejected"} if refused.import_id is not None else None
 
 
 def _database_refused(request: Request, error: Exception) -> Response:

@@ -6,6 +6,7 @@ that it says with `needs`. Only the style sheet and its like are open.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -13,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from tillflow.web.answers import add_error_answers
-from tillflow.web.api import openapi
+from tillflow.web.api import exceptions, imports, openapi, reconciliations
 from tillflow.web.headers import SafeHeaders
 from tillflow.web.limits import SmallBodies
 from tillflow.web.pages import offline_sales_admin
@@ -22,9 +23,20 @@ from tillflow.web.same_origin import SameOrigin
 from tillflow.web.sign_in import signed_in
 
 #: where the routes of each part come from; a new module is a new name here
-API: Final[tuple[APIRouter, ...]] = (openapi.router,)
+API: Final[tuple[APIRouter, ...]] = (
+    openapi.router,
+    imports.router,
+    exceptions.router,
+    reconciliations.router,
+)
 PAGES: Final[tuple[APIRouter, ...]] = (offline_sales_admin.router,)
 API_PREFIX: Final = "/api/v1"
+
+
+@cache
+def the_app() -> FastAPI:
+    """The application of this process."""
+    return create_app()
 
 
 def create_app() -> FastAPI:

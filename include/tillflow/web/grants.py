@@ -29,15 +29,12 @@ from tillflow.import_desk import Sight
 from tillflow.portal.grants import Grant, grants_of
 from tillflow.settings import Settings
 from tillflow.web.database import desk_connection, settings
+from tillflow.web.sights import ANY, SEES_MACHINES, SEES_OWN_MACHINES, SEES_SALES
 from tillflow.web.sign_in import Person
 
-_SQL: Final = beside(__file__, "grants.sql")
+__all__ = ["ANY", "SEES_MACHINES", "SEES_OWN_MACHINES", "SEES_SALES", "Desk", "needs"]
 
-#: who may see imports of offline sales, and the history of their rows
-SEES_SALES: Final = (Capability.OFFLINE_SALES_UPLOAD, Capability.OFFLINE_SALES_ADMIN, Capability.AUDITOR)
-#: who may see machines, their exceptions, reconciliations, invoices and all portal data
-SEES_MACHINES: Final = (Capability.PROVIDER, Capability.AUDITOR)
-ANY: Final = tuple(Capability)
+_SQL: Final = beside(__file__, "grants.sql")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from airflow.configuration import conf
 
 from tillflow.codes import Capability
-from tillflow.web.grants import ANY, SEES_MACHINES, SEES_SALES
+from tillflow.web.sights import ANY, SEES_MACHINES, SEES_OWN_MACHINES, SEES_SALES
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,13 @@ class Entry:
 
 
 _UPLOADS: Final = (Capability.OFFLINE_SALES_UPLOAD, Capability.OFFLINE_SALES_ADMIN)
-_MACHINES_AND_CUSTOMERS: Final = (*SEES_MACHINES, Capability.CUSTOMER_USER)
 
 MENU: Final = (
     Entry("Overview", "", "overview", ANY),
     Entry("Offline sales import", "offline-sales/import/", "import", _UPLOADS),
     Entry("Offline sales admin", "offline-sales/", "sales", SEES_SALES),
-    Entry("Exception report", "exceptions/", "exceptions", _MACHINES_AND_CUSTOMERS),
+    Entry("Exception report", "exceptions/", "exceptions", SEES_OWN_MACHINES),
     Entry("Reconciliations", "reconciliations/", "reconciliations", SEES_MACHINES),
     Entry("Invoices", "invoices/", "invoices", SEES_MACHINES),
-    Entry("Portal data", "portal/", "portal", _MACHINES_AND_CUSTOMERS),
+    Entry("Portal data", "portal/", "portal", SEES_OWN_MACHINES),
 )

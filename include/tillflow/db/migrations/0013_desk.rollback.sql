@@ -7,5 +7,6 @@ alter table intake.file_error disable row level security;
 drop policy of_the_desk on intake.import;
 drop policy everything on intake.import;
 alter table intake.import disable row level security;
+drop function portal.desk_customers();
 drop function portal.desk_channels();
 drop function portal.desk_holds(variadic text[]);

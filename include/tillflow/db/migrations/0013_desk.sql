@@ -36,12 +36,23 @@ create function portal.desk_channels() returns int[] stable language sql as $$
 $$;
 comment on function portal.desk_channels is 'the channels of the person at the desk';
 
+create function portal.desk_customers() returns int[] stable language sql as $$
+    select coalesce(array_agg(distinct o.customer_id), '{}') from portal.operator as o
+    where o.user_name = current_setting('tillflow.person', true) and o.customer_id is not null
+$$;
+comment on function portal.desk_customers is 'the customers of the person at the desk';
+
 alter table intake.import enable row level security;
 create policy everything on intake.import to tillflow_app, tillflow_auditor using (true) with check (true);
 create policy of_the_desk on intake.import as restrictive to tillflow_desk using (
     channel_id = any((select portal.desk_channels())::int[])
     or (select portal.desk_holds('auditor'))
     or (kind <> 'offline_sales' and (select portal.desk_holds('provider')))
+    -- the dumps in which vends of their machines wait; with the name of the file they find them in the report
+    or (kind = 'equipment_sync' and exists (
+        select from books.exception as e
+        where e.import_id = import.id and e.customer_id = any((select portal.desk_customers())::int[])
+    ))
     -- a file that was refused at the door, for its channel or for the lack of a grant: its bringer sees why
     or (rejected_at is not null and uploader = current_setting('tillflow.person', true))
 );

@@ -1,0 +1,70 @@
+"""What a route is about, put into the database as the use cases would have."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from tests.web.conftest import NOW, Site
+from tillflow.codes import Kind
+from tillflow.db.connection import Connection
+
+HEADER = (
+    "ORDER_ID,LOTTERY,DRAW_NO,CUSTOMER_ID,TITLE,FIRST_NAME,LAST_NAME,ADD_UNIT,ADD_STREET_NUMBER,ADD_STREET_NAME,"
+    "ADD_LINE_1,ADD_LINE_2,ADD_SUBURB,ADD_STATE,ADD_POSTCODE,ADD_COUNTRY,EMAIL,PHONE,PRODUCT,QUANTITY,AMOUNT,CURRENCY,"
+    "PAYMENT_TYPE,PAYMENT_REF,CARD_TOKEN,SALE_DATE"
+)
+_numbers = itertools.count(1)
+_IMPORT = """
+insert into intake.import (
+    kind, channel_id, file_name, uploader, source, source_version, sha256, size_bytes, received_at, booked_at,
+    archive_path
+)
+select %(kind)s, (select id from portal.channel where key = %(channel)s), %(name)s, 'ann', 'test', %(version)s,
+    md5(%(version)s) || md5(%(version)s), 1, %(now)s, %(now)s, 'x'
+returning id
+"""
+_RECONCILIATION = """
+insert into books.reconciliation (kind, customer_id, requested_by, requested_at, request_key, state, finished_at)
+select 'user', c.id, 'provider', %(now)s, %(key)s, 'completed', %(now)s from portal.customer as c
+where c.key = 'harbour'
+returning id
+"""
+
+
+def add_import(conn: Connection, channel: str | None, name: str, kind: Kind = Kind.OFFLINE_SALES) -> int:
+    """An import without rows, booked."""
+    given = {"kind": kind, "channel": channel, "name": name, "now": NOW, "version": f"{name} {next(_numbers)}"}
+    (number,) = conn.execute(_IMPORT, given).fetchone()  # type: ignore[misc]
+    return int(number)
+
+
+def an_import(site: Site) -> dict[str, Any]:
+    return {"import_id": add_import(site.conn, "call-centre", "ours.csv")}
+
+
+def order_file() -> Callable[[], dict[str, Any]]:
+    """A file of one order; another one each time, for the same would be refused."""
+
+    def made() -> dict[str, Any]:
+        number = next(_numbers)
+        cells = {"LOTTERY": "coast", "DRAW_NO": "1", "PRODUCT": "T1", "QUANTITY": "1", "AMOUNT": "5.00"}
+        cells |= {"PAYMENT_TYPE": "CASH", "SALE_DATE": "2026-06-01", "FIRST_NAME": "Ada", "LAST_NAME": "Li"}
+        cells |= {"ORDER_ID": str(number), "EMAIL": "ada@example.com"}
+        text = f"{HEADER}\n{','.join(cells.get(name, '') for name in HEADER.split(','))}\n"
+        return {"file": (f"orders-{number}.csv", text.encode(), "text/csv")}
+
+    return made
+
+
+def no_reconciliation(site: Site) -> dict[str, Any]:
+    """None is running, or a second one of the same customer would be in conflict."""
+    site.conn.execute("update books.reconciliation set state = 'given_up', finished_at = now() where state = 'running'")
+    return {}
+
+
+def a_reconciliation(site: Site) -> dict[str, Any]:
+    given = {"now": NOW, "key": f"test {next(_numbers)}"}
+    (number,) = site.conn.execute(_RECONCILIATION, given).fetchone()  # type: ignore[misc]
+    return {"number": number}
