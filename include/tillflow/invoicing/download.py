@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,6 @@ from tillflow.invoicing.documents.pdf import Logo, UnusableLogoError, invoice_pd
 from tillflow.invoicing.documents.quickbooks import QuickBooksSettings, quickbooks_files
 from tillflow.invoicing.documents.sales_list import sales_csv
 from tillflow.invoicing.documents.summary import summary_csv
-from tillflow.invoicing.documents.texts import language_of
 from tillflow.invoicing.documents.workbook import sales_xlsx
 from tillflow.invoicing.documents.xero import XeroSettings, xero_files
 from tillflow.invoicing.load import load_credit_note, load_invoice, sales_of
@@ -94,9 +93,7 @@ def document(conn: Connection, invoice_id: int, kind: str, bureau: Bureau | None
     if state == "discarded":
         raise DiscardedInvoiceError(f"draft {invoice_id} was discarded: {reason}")
     load = load_credit_note if kind.rpartition("/")[2].startswith("credit-note") else load_invoice
-    loaded = load(conn, invoice_id)
-    invoice = replace(loaded, language=language_of(loaded.buyer.address.country))
-    asked = _Asked(conn, invoice, logo, bureau or Bureau())
+    asked = _Asked(conn, load(conn, invoice_id), logo, bureau or Bureau())
     return _MAKERS[DocumentKind(kind)](asked)
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from tillflow.db.connection import Connection
 from tillflow.db.queries import beside
 from tillflow.errors import TillflowError
+from tillflow.invoicing.documents.texts import language_of
 from tillflow.invoicing.lock import UnknownInvoiceError
 from tillflow.invoicing.model import (
     Address,
@@ -73,7 +74,7 @@ def _invoice(
     conn: Connection, found: Mapping[str, Any], kind: InvoiceType, number: str | None, issued: Any, due: Any
 ) -> Invoice:
     lines = tuple(_line(*row) for row in _SQL.lines(conn, invoice_id=found["id"]))
-    credits_one = kind is InvoiceType.CREDIT_NOTE
+    credits_one, buyer = kind is InvoiceType.CREDIT_NOTE, _buyer(found["buyer"])
     return Invoice(
         id=found["id"],
         number=number,
@@ -85,7 +86,7 @@ def _invoice(
         period_start=found["date_from"],
         period_end=found["date_to"] - timedelta(days=1),
         seller=_seller(found["seller"]),
-        buyer=_buyer(found["buyer"]),
+        buyer=buyer,
         lines=lines,
         tax=tax_breakdown(lines),
         totals=totals_of(lines),
@@ -94,6 +95,7 @@ def _invoice(
         excluded=tuple(ExcludedProduct(*row) for row in _SQL.excluded(conn, invoice_id=found["id"])),
         preceding_number=found["invoice_no"] if credits_one else None,
         preceding_date=found["invoice_date"] if credits_one else None,
+        language=language_of(buyer.address.country),
     )
 
 

@@ -5,7 +5,6 @@ Each is queued once, whoever asks how often; a mail that cannot be written undoe
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,9 +15,8 @@ from typing import Final
 from tillflow.db.connection import Connection
 from tillflow.db.queries import beside
 from tillflow.intake.storage import Storage
-from tillflow.invoicing.documents.pdf import Logo, UnusableLogoError, invoice_pdf
-from tillflow.invoicing.documents.sales_list import sales_csv
-from tillflow.invoicing.load import load_credit_note, load_invoice, sales_of
+from tillflow.invoicing.download import Bureau, Document, DocumentKind, document
+from tillflow.invoicing.load import load_credit_note, load_invoice
 from tillflow.invoicing.model import Invoice
 from tillflow.mail import Attachment, Mail, queue_mail
 from tillflow.mail.render import money, render
@@ -27,8 +25,6 @@ from tillflow.mail.render import money, render
 MOST_ATTACHED: Final = 7 * 1024 * 1024
 _TEMPLATES: Final = Path(__file__).with_name("templates")
 _SQL: Final = beside(__file__, "mails.sql")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,36 +71,25 @@ def unannounced(conn: Connection) -> Iterator[tuple[int, bool]]:
     yield from list(_SQL.unannounced(conn))
 
 
-def logo_of(conn: Connection, invoice_id: int, storage: Storage) -> Logo | None:
-    """The logo as the storage has it; None where there is none."""
-    name = _SQL.logo(conn, invoice_id=invoice_id)
-    if name is None or not storage.exists(f"logos/{name}"):
-        return None
-    with storage.open(f"logos/{name}") as file:
-        return Logo(file.read())
-
-
 def _files(
     conn: Connection, invoice: Invoice, way: Dispatch, *, has_sales: bool
 ) -> tuple[tuple[Attachment, ...], str | None]:
     """What is attached; and where the list of sales is kept, where it is too large for that."""
-    pdf = Attachment(f"{invoice.number}.pdf", "application/pdf", _pdf(conn, invoice, way.storage))
+    kind = DocumentKind.INVOICE_PDF if has_sales else DocumentKind.CREDIT_NOTE_PDF
+    pdf = _attached(document(conn, invoice.id, kind, Bureau(storage=way.storage)))
     if not has_sales:
         return (pdf,), None
     way.temp.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="invoice-", dir=way.temp) as folder:
+        sales = document(conn, invoice.id, DocumentKind.SALES_CSV)
         file = Path(folder) / f"invoice-{invoice.id}-sales.csv"
         with file.open("wb") as written:
-            written.writelines(sales_csv(sales_of(conn, invoice.id)))
+            written.writelines(sales.chunks)
         if file.stat().st_size > MOST_ATTACHED:
             way.storage.put(file, f"invoices/{file.name}")
             return (pdf,), f"invoices/{file.name}"
-        return (pdf, Attachment(f"{invoice.number}-sales.csv", "text/csv", file.read_bytes())), None
+        return (pdf, Attachment(sales.file_name, "text/csv", file.read_bytes())), None
 
 
-def _pdf(conn: Connection, invoice: Invoice, storage: Storage) -> bytes:
-    try:
-        return invoice_pdf(invoice, logo_of(conn, invoice.id, storage))
-    except UnusableLogoError as error:
-        log.warning("invoice %s goes without its logo: %s", invoice.id, error)
-        return invoice_pdf(invoice)
+def _attached(made: Document) -> Attachment:
+    return Attachment(made.file_name, made.content_type, b"".join(made.chunks))

@@ -5,9 +5,6 @@ from books.invoice as i
 inner join portal.customer as c on c.id = i.customer_id
 where i.id = :invoice_id;
 
--- name: logo(invoice_id)$
-select seller ->> 'logo' from books.invoice where id = :invoice_id;
-
 -- name: is_queued(topic)$
 select exists(select from mail.message where topic = :topic);
 

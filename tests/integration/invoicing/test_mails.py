@@ -13,7 +13,6 @@ from tillflow.db.connection import Connection
 from tillflow.intake.storage import Storage
 from tillflow.invoicing import mails
 from tillflow.invoicing.credit import credit
-from tillflow.invoicing.documents.pdf import Logo
 from tillflow.settings import Settings
 
 JUNE = ("2026-06-01", "2026-07-01")
@@ -101,16 +100,12 @@ def test_what_a_dead_process_did_not_announce_is_announced_later_and_once(
 
 
 @pytest.mark.parametrize("content", [b"no picture", b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"])
-def test_a_logo_is_read_from_the_storage_and_a_broken_one_keeps_no_invoice_back(
-    harbour: Round, settings: Settings, content: bytes
-) -> None:
+def test_a_broken_logo_keeps_no_invoice_back(harbour: Round, settings: Settings, content: bytes) -> None:
     harbour.conn.execute("insert into portal.provider (name, logo) values ('S', 'logo.svg')")
     harbour.sell("2026-06-10T10:00:00Z")
     draft = harbour.prepare(*JUNE).invoice_id
     harbour.post(draft)
     storage = Storage(settings.storage)
-    assert mails.logo_of(harbour.conn, draft, storage) is None
     storage.write("logos/logo.svg", content)
-    assert mails.logo_of(harbour.conn, draft, storage) == Logo(content)
     invoices.announce(harbour.conn, draft, settings, now=harbour.now)
     assert [files for *_, files in queued(harbour.conn)] == [["INV-00001.pdf", "INV-00001-sales.csv"], []]
