@@ -10,6 +10,7 @@ from typing import Final
 from tillflow.codes import ImportStatus, Kind
 from tillflow.db.connection import Connection
 from tillflow.db.queries import beside
+from tillflow.errors import FileError
 
 _SQL: Final = beside(__file__, "import_desk.sql")
 
@@ -36,12 +37,33 @@ class ImportLine:
     status: ImportStatus
     #: bucket of the balance -> rows
     counts: Mapping[str, int]
+    #: currency -> what its sales and exceptions are worth, in minor units
+    value: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportFilter:
+    """Which imports are wanted; None: whatever. `file_name` is a part of it, in any case."""
+
+    status: ImportStatus | None = None
+    channel: str | None = None
+    uploader: str | None = None
+    file_name: str | None = None
+
+
+_ANY: Final = ImportFilter()
 
 
 def list_imports(
-    conn: Connection, sight: Sight, kinds: Sequence[Kind], *, limit: int, before: int | None = None
+    conn: Connection,
+    sight: Sight,
+    kinds: Sequence[Kind],
+    *,
+    limit: int,
+    before: int | None = None,
+    wanted: ImportFilter = _ANY,
 ) -> list[ImportLine]:
-    """At most `limit` imports of these kinds, newest first, older than import `before`."""
+    """At most `limit` imports of these kinds that are wanted, newest first, older than import `before`."""
     found = _SQL.list_imports(
         conn,
         kinds=[str(kind) for kind in kinds],
@@ -49,6 +71,10 @@ def list_imports(
         channels=list(sight.channels or ()),
         is_machines=sight.is_machines,
         before=before,
+        status=wanted.status,
+        channel=wanted.channel,
+        uploader=wanted.uploader,
+        file_name=wanted.file_name,
         most=limit,
     )
     return [_line(*row) for row in found]
@@ -60,10 +86,16 @@ def find_import(conn: Connection, sight: Sight, import_id: int) -> ImportLine | 
     return found[0] if found and found[0].import_id == import_id else None
 
 
+def file_errors_of(conn: Connection, import_id: int, *, after: int, most: int) -> list[tuple[int, FileError]]:
+    """The errors of a refused file behind position `after`, each with its position; at most `most`."""
+    found = _SQL.file_errors(conn, import_id=import_id, after=after, most=most)
+    return [(position, FileError(*error)) for position, *error in found]
+
+
 def _line(
     import_id: int, kind: str, channel: str | None, zone: str | None, file_name: str, uploader: str,
-    uploaded_at: datetime, status: str, counts: dict[str, int],
+    uploaded_at: datetime, status: str, counts: dict[str, int], value: dict[str, int],
 ) -> ImportLine:  # fmt: skip
     return ImportLine(
-        import_id, Kind(kind), channel, zone, file_name, uploader, uploaded_at, ImportStatus(status), counts
+        import_id, Kind(kind), channel, zone, file_name, uploader, uploaded_at, ImportStatus(status), counts, value
     )

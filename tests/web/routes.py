@@ -39,6 +39,7 @@ _IMPORTS = only(200, "uploader", "lottery_admin", "other_admin", "provider", "au
 _SALES = only(200, "uploader", "lottery_admin", "other_admin", "auditor")
 #: one import of the channel call-centre
 _ONE_IMPORT = only(200, "uploader", "lottery_admin", "auditor", other_admin=404, provider=404)
+_ONE_SALES_IMPORT = only(200, "uploader", "lottery_admin", "auditor", other_admin=404)
 _MACHINES = only(200, "provider", "auditor")
 _OWN_MACHINES = only(200, "provider", "auditor", "customer_user")
 
@@ -62,4 +63,12 @@ ROUTES: dict[str, Row] = {
     "GET /api/v1/reconciliations/{number}/report.csv": Row(_MACHINES, situations.a_reconciliation),
     "GET /api/v1/reconciliations/{number}/report.xlsx": Row(_MACHINES, situations.a_reconciliation),
     "GET /offline-sales/": Row(_SALES),
+    "GET /offline-sales/import/": Row(only(200, "uploader", "lottery_admin", "other_admin")),
+    "POST /offline-sales/import/": Row(
+        only(303, "uploader", "lottery_admin", other_admin=404),
+        sent={"data": {"channel": "call-centre"}, "files": situations.order_file()},
+    ),
+    "GET /offline-sales/{import_id}/": Row(_ONE_SALES_IMPORT, situations.an_import),
+    "GET /offline-sales/{import_id}/progress/": Row(_ONE_SALES_IMPORT, situations.an_import),
+    "GET /imports/{import_id}/validation/": Row(_ONE_IMPORT, situations.a_validated_import),
 }

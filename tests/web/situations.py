@@ -9,6 +9,7 @@ from typing import Any
 from tests.web.conftest import NOW, Site
 from tillflow.codes import Kind
 from tillflow.db.connection import Connection
+from tillflow.intake.validation_page import validation_key
 
 HEADER = (
     "ORDER_ID,LOTTERY,DRAW_NO,CUSTOMER_ID,TITLE,FIRST_NAME,LAST_NAME,ADD_UNIT,ADD_STREET_NUMBER,ADD_STREET_NAME,"
@@ -42,6 +43,13 @@ def add_import(conn: Connection, channel: str | None, name: str, kind: Kind = Ki
 
 def an_import(site: Site) -> dict[str, Any]:
     return {"import_id": add_import(site.conn, "call-centre", "ours.csv")}
+
+
+def a_validated_import(site: Site) -> dict[str, Any]:
+    found = an_import(site)
+    page = "<!doctype html><title>Validation</title><style>p { color: red }</style><script>alert(1)</script>"
+    site.importer.storage.write(validation_key(found["import_id"]), page.encode())
+    return found
 
 
 def order_file() -> Callable[[], dict[str, Any]]:

@@ -23,7 +23,7 @@ _ALWAYS: Final = {
 
 
 class SafeHeaders:
-    """Adds the headers to every answer; `no-store` unless the route says how long it may be kept."""
+    """Adds the headers to every answer, where its route has not set one: a stricter policy, a time to be kept."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -38,7 +38,7 @@ class SafeHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _ALWAYS.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 

@@ -7,23 +7,49 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
-from tillflow.codes import Kind
-from tillflow.import_desk import list_imports
-from tillflow.web.grants import SEES_SALES, Desk, needs
+from tillflow.codes import Capability, ImportStatus, Kind
+from tillflow.import_desk import ImportFilter, list_imports
+from tillflow.web.grants import Desk, needs
 from tillflow.web.pages.rendering import render
+from tillflow.web.sights import SEES_SALES
 
 router = APIRouter(prefix="/offline-sales")
 _PAGE: Final = 50
+Viewer = Annotated[Desk, Depends(needs(*SEES_SALES))]
+_UPLOADS: Final = (Capability.OFFLINE_SALES_UPLOAD, Capability.OFFLINE_SALES_ADMIN)
+_Text = Annotated[str, Query(max_length=200)]
 
 
 @router.get("/")
 def show_imports(
     request: Request,
-    desk: Annotated[Desk, Depends(needs(*SEES_SALES))],
+    desk: Viewer,
     before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    status: _Text = "",
+    channel: _Text = "",
+    uploader: _Text = "",
+    file: _Text = "",
 ) -> HTMLResponse:
-    """A page of imports, those older than import `before`."""
-    found = list_imports(desk.conn, desk.sight, [Kind.OFFLINE_SALES], limit=_PAGE + 1, before=before)
+    """A page of imports, those older than import `before`; of a status, a channel, an uploader, a file's name."""
+    wanted = ImportFilter(
+        status=ImportStatus(status) if status in set(ImportStatus) else None,
+        channel=channel.strip() or None,
+        uploader=uploader.strip() or None,
+        file_name=file.strip() or None,
+    )
+    kinds = [Kind.OFFLINE_SALES]
+    found = list_imports(desk.conn, desk.sight, kinds, limit=_PAGE + 1, before=before, wanted=wanted)
     lines, more = found[:_PAGE], found[_PAGE:]
-    older = lines[-1].import_id if more else None
-    return render(request, desk, "offline_sales_admin.html", imports=lines, older=older, is_first=before is None)
+    filters = {"status": wanted.status or "", "channel": channel, "uploader": uploader, "file": file}
+    return render(
+        request,
+        desk,
+        "offline_sales_admin.html",
+        imports=lines,
+        older=lines[-1].import_id if more else None,
+        is_first=before is None,
+        filters=filters,
+        is_filtered=any(filters.values()),
+        statuses=[(one.value, one.value) for one in ImportStatus],
+        may_upload=desk.holds(*_UPLOADS),
+    )
