@@ -43,6 +43,20 @@ _ONE_SALES_IMPORT = only(200, "uploader", "lottery_admin", "auditor", other_admi
 _MACHINES = only(200, "provider", "auditor")
 _OWN_MACHINES = only(200, "provider", "auditor", "customer_user")
 
+#: the index of portal data: who resolves orders reads lotteries and draws there
+_PORTAL = only(200, "provider", "auditor", "customer_user", "lottery_admin", "other_admin")
+_NO_EXCEPTION = only(404, "provider", "auditor", "customer_user", "lottery_admin", "other_admin")
+_KEY = {"params": {"key": ["harbour", "{user}"]}}
+
+
+def _sees_users(status: int) -> dict[str, int]:
+    return only(status, "provider", "auditor", "customer_user", lottery_admin=404, other_admin=404)
+
+
+def _edits_users(status: int) -> dict[str, int]:
+    return only(status, "provider", "customer_user", auditor=403, lottery_admin=404, other_admin=404)
+
+
 #: "METHOD path" -> who gets what
 ROUTES: dict[str, Row] = {
     "GET /api/v1/openapi.json": Row({ANYBODY: 200}),
@@ -71,4 +85,29 @@ ROUTES: dict[str, Row] = {
     "GET /offline-sales/{import_id}/": Row(_ONE_SALES_IMPORT, situations.an_import),
     "GET /offline-sales/{import_id}/progress/": Row(_ONE_SALES_IMPORT, situations.an_import),
     "GET /imports/{import_id}/validation/": Row(_ONE_IMPORT, situations.a_validated_import),
+    "GET /portal/": Row(_PORTAL),
+    "GET /portal/import/": Row(only(200, "provider")),
+    "POST /portal/import/": Row(only(303, "provider"), sent={"files": situations.portal_file()}),
+    "GET /portal/do/{edit}/": Row(_edits_users(200), lambda site: {"edit": "change_role"}),
+    "POST /portal/do/{edit}/": Row(
+        _edits_users(303),
+        lambda site: {"edit": "change_role"} | situations.a_user(site, "known"),
+        {"data": {"customer": "harbour", "user": "known", "role": "Consumer"}},
+    ),
+    # no exception is there: who may look is told so; the fixes themselves are in test_portal_pages.py
+    "GET /portal/fix/{exception_id}/{code}/": Row(_NO_EXCEPTION, lambda site: {"exception_id": 7, "code": "add_user"}),
+    "POST /portal/fix/{exception_id}/{code}/": Row(_NO_EXCEPTION, lambda site: {"exception_id": 7, "code": "add_user"}),
+    "GET /portal/planograms/grid/": Row(_sees_users(200)),
+    "GET /portal/{table}/": Row(_sees_users(200), lambda site: {"table": "users"}),
+    "GET /portal/{table}/new/": Row(_edits_users(200), lambda site: {"table": "users"}),
+    "POST /portal/{table}/new/": Row(
+        _edits_users(303),
+        lambda site: {"table": "users"},
+        {"data": {"customer": "harbour", "user": "new", "name": "Ada Li", "role": "Consumer"}},
+    ),
+    "GET /portal/{table}/record/": Row(_sees_users(200), situations.a_user, _KEY),
+    "GET /portal/{table}/record/edit/": Row(_edits_users(200), situations.a_user, _KEY),
+    "POST /portal/{table}/record/edit/": Row(_edits_users(303), situations.a_user, _KEY | {"data": {"name": "Bo"}}),
+    "GET /portal/{table}/record/remove/": Row(_edits_users(200), situations.a_user, _KEY),
+    "POST /portal/{table}/record/remove/": Row(_edits_users(303), situations.a_user, _KEY),
 }

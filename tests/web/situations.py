@@ -6,10 +6,12 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from tests.importing import PIN_SECRET
 from tests.web.conftest import NOW, Site
 from tillflow.codes import Kind
 from tillflow.db.connection import Connection
 from tillflow.intake.validation_page import validation_key
+from tillflow.portal.load_portal_data import load_portal_data
 
 HEADER = (
     "ORDER_ID,LOTTERY,DRAW_NO,CUSTOMER_ID,TITLE,FIRST_NAME,LAST_NAME,ADD_UNIT,ADD_STREET_NUMBER,ADD_STREET_NAME,"
@@ -50,6 +52,23 @@ def a_validated_import(site: Site) -> dict[str, Any]:
     page = "<!doctype html><title>Validation</title><style>p { color: red }</style><script>alert(1)</script>"
     site.importer.storage.write(validation_key(found["import_id"]), page.encode())
     return found
+
+
+def a_user(site: Site, user: str = "") -> dict[str, Any]:
+    """A user of the customer harbour, a new one each time where none is named."""
+    user = user or f"u{next(_numbers)}"
+    text = f"customer,user,name,role\nharbour,{user},Ada Li,Manager\n"
+    load_portal_data(site.conn, {"users.csv": text.encode()}, actor="ann", now=NOW, pin_secret=PIN_SECRET)
+    return {"table": "users", "user": user}
+
+
+def portal_file() -> Callable[[], dict[str, Any]]:
+    """A file of one product; another one each time, for the same would be refused."""
+
+    def made() -> dict[str, Any]:
+        return {"file": ("products.csv", f"product,name\nP{next(_numbers)},Water\n".encode(), "text/csv")}
+
+    return made
 
 
 def order_file() -> Callable[[], dict[str, Any]]:

@@ -41,7 +41,10 @@ def request_of(site: Site, name: str) -> tuple[str, str, dict[str, Any]]:
     about = row.given(site)
     sent = {key: value() if callable(value) else value for key, value in row.sent.items()}
     if "params" in sent:
-        sent["params"] = {key: value.format(**about) for key, value in sent["params"].items()}
+        told = sent["params"].items()
+        sent["params"] = {
+            key: [one.format(**about) for one in (value if isinstance(value, list) else [value])] for key, value in told
+        }
     return method, "/tillflow" + path.format(**about), sent
 
 

@@ -17,7 +17,16 @@ from tillflow.web.answers import add_error_answers
 from tillflow.web.api import exceptions, imports, openapi, reconciliations
 from tillflow.web.headers import SafeHeaders
 from tillflow.web.limits import SmallBodies
-from tillflow.web.pages import offline_sales_admin, offline_sales_details, offline_sales_import, validation
+from tillflow.web.pages import (
+    offline_sales_admin,
+    offline_sales_details,
+    offline_sales_import,
+    portal_edits,
+    portal_import,
+    portal_planogram,
+    portal_records,
+    validation,
+)
 from tillflow.web.pages.rendering import STATIC
 from tillflow.web.same_origin import SameOrigin
 from tillflow.web.sign_in import signed_in
@@ -34,6 +43,10 @@ PAGES: Final[tuple[APIRouter, ...]] = (
     offline_sales_import.router,  # before the details: `import` is no number
     offline_sales_details.router,
     validation.router,
+    portal_import.router,  # before the tables: none of these is one
+    portal_edits.router,
+    portal_planogram.router,
+    portal_records.router,
 )
 API_PREFIX: Final = "/api/v1"
 

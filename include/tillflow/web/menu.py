@@ -44,5 +44,5 @@ MENU: Final = (
     Entry("Exception report", "exceptions/", "exceptions", SEES_OWN_MACHINES),
     Entry("Reconciliations", "reconciliations/", "reconciliations", SEES_MACHINES),
     Entry("Invoices", "invoices/", "invoices", SEES_MACHINES),
-    Entry("Portal data", "portal/", "portal", SEES_OWN_MACHINES),
+    Entry("Portal data", "portal/", "portal", (*SEES_OWN_MACHINES, Capability.OFFLINE_SALES_ADMIN)),
 )

@@ -6,6 +6,10 @@ from typing import Final
 
 from tillflow.errors import FileRefusedError, TillflowError, UnavailableError
 from tillflow.payment_desk import NoSuchPaymentError
+from tillflow.portal.edit_records import StaleRecordError, StillUsedError
+from tillflow.portal.records import NoSuchRecordError
+from tillflow.portal_desk import NotGrantedError
+from tillflow.portal_fixes import NoSuchExceptionError, OtherFixError
 from tillflow.reconciliation.reconcile import AlreadyRunningError, GivenUpError, UnknownScopeError
 
 #: error -> status and code; the first that fits counts
@@ -13,6 +17,12 @@ _STATUS: Final[tuple[tuple[type[TillflowError], int, str], ...]] = (
     (UnavailableError, 503, "unavailable"),
     (NoSuchPaymentError, 404, "not_found"),
     (UnknownScopeError, 404, "not_found"),
+    (NoSuchRecordError, 404, "not_found"),
+    (NoSuchExceptionError, 404, "not_found"),
+    (NotGrantedError, 403, "not_granted"),
+    (StaleRecordError, 409, "stale"),
+    (StillUsedError, 409, "still_used"),
+    (OtherFixError, 409, "other_fix"),
     (AlreadyRunningError, 409, "already_running"),
     (GivenUpError, 409, "given_up"),
 )

@@ -104,7 +104,13 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"money": money, "in_zone": in_zone, "masked": masked, "words": _words}
+    made.filters |= {
+        "money": money,
+        "in_zone": in_zone,
+        "masked": masked,
+        "words": _words,
+        "instant": datetime.fromisoformat,
+    }
     made.globals["version"] = _version()
     return made
 
