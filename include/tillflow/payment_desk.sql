@@ -2,8 +2,8 @@
 -- Which channel does the payment's sale come from?
 select c.key
 from books.payment as p
-inner join books.offline_sale as s on s.stream_id = p.stream_id and s.seq = p.seq
-inner join portal.channel as c on c.id = s.channel_id
+inner join intake.import as i on i.id = p.import_id
+inner join portal.channel as c on c.id = i.channel_id
 where p.id = :payment_id;
 
 -- name: record_denied(payment_id, actor, decision, now)!

@@ -34,8 +34,29 @@ create temporary table suspect (stream_id int, seq bigint, content_hash bigint) 
 -- name: analyze_suspects()#
 analyze suspect;
 
--- name: recorded()
--- Which rows with these keys are recorded, as sales or otherwise? Rows without a key: by their content.
+-- name: recorded(corrected)
+-- Which rows with these keys are recorded, as sales or otherwise? Rows without a key: by their content. A row that was
+-- taken back is not, and neither are the exceptions that the rows at hand correct, or those that these had corrected.
+with recursive put_aside as (
+    select x.import_id, x.row_no from books.exception as x where x.id = any(:corrected::bigint[])
+    union
+    select x.import_id, x.row_no
+    from put_aside as c
+    inner join books.exception as x on x.superseded_by = c.import_id and x.superseded_by_row = c.row_no
+),
+
+waiting as (
+    select t.stream_id, t.seq, t.content_hash, t.import_id, t.row_no
+    from intake.transaction as t
+    where t.verdict <> 'duplicate' and (t.stream_id, t.seq) in (select k.stream_id, k.seq from suspect as k)
+    union all
+    select t.stream_id, t.seq, t.content_hash, t.import_id, t.row_no
+    from intake.transaction as t
+    where
+        t.verdict <> 'duplicate' and t.stream_id is null
+        and t.content_hash in (select k.content_hash from suspect as k where k.stream_id is null)
+)
+
 select s.stream_id, s.seq, s.content_hash
 from books.vend_sale as s
 where (s.stream_id, s.seq) in (select k.stream_id, k.seq from suspect as k)
@@ -44,22 +65,19 @@ select s.stream_id, s.seq, s.content_hash
 from books.offline_sale as s
 where (s.stream_id, s.seq) in (select k.stream_id, k.seq from suspect as k)
 union all
-select t.stream_id, t.seq, t.content_hash
-from intake.transaction as t
-where t.verdict <> 'duplicate' and (t.stream_id, t.seq) in (select k.stream_id, k.seq from suspect as k)
-union all
-select t.stream_id, t.seq, t.content_hash
-from intake.transaction as t
+select w.stream_id, w.seq, w.content_hash
+from waiting as w
 where
-    t.verdict <> 'duplicate' and t.stream_id is null
-    and t.content_hash in (select k.content_hash from suspect as k where k.stream_id is null);
+    not exists (select from books.reversal as r where r.import_id = w.import_id and r.row_no = w.row_no)
+    and not exists (select from put_aside as c where c.import_id = w.import_id and c.row_no = w.row_no);
 
 -- name: raise_high_waters(ids, marks)!
--- The greatest number recorded of each stream.
+-- The greatest number recorded of each stream. Written also where it stays: whoever waited for the stream has looked
+-- at it too early, and PostgreSQL then tells them to start again.
 update intake.stream as s
 set high_water = greatest(s.high_water, m.mark)
 from unnest(:ids::int[], :marks::bigint[]) as m (id, mark)
-where s.id = m.id and s.high_water < m.mark;
+where s.id = m.id;
 
 -- name: mark_booked(import_id, at)!
 update intake.import set booked_at = :at where id = :import_id and booked_at is null and rejected_at is null;

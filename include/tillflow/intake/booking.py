@@ -28,6 +28,7 @@ from tillflow.db.duck import open_engine
 from tillflow.db.queries import beside, texts_beside
 from tillflow.errors import FileError, FileRefusedError, TillflowError
 from tillflow.intake.balance import balance_enforced, balance_of
+from tillflow.intake.corrected import supersede
 from tillflow.intake.gate import Check
 from tillflow.intake.judge import ImportRow, Judge
 from tillflow.intake.judging import judge_rows
@@ -101,7 +102,7 @@ def _book(tools: _Tools, import_id: int, storage: Storage, temp_dir: Path) -> Im
         raise TillflowError(f"import {import_id} is {row.kind}, not {tools.judge.kind}")
     with storage.local_copy(row.archive_path, temp_dir) as archive:
         with tools.watch.step("judge"):
-            judge_rows(tools.conn, tools.engine, tools.judge, row, archive)
+            corrected = judge_rows(tools.conn, tools.engine, tools.judge, row, archive)
         staged, now = pq.read_metadata(archive).num_rows, tools.clock()
         # The database writes the sales while this process decides: together as long as the longer of the two.
         with ThreadPoolExecutor(1, "gate") as beside:
@@ -113,6 +114,8 @@ def _book(tools: _Tools, import_id: int, storage: Storage, temp_dir: Path) -> Im
                 _refuse(tools, row, errors, now)
             else:
                 _write_rest(tools, row, now)
+                if corrected:
+                    supersede(tools.conn, tools.engine, row, now=now)
     return row
 
 

@@ -57,4 +57,6 @@ class Judge:
     #: hands the portal data that the rows of `parsed` speak of to the engine, as tables; without an import where
     #: rows of several are judged again
     load_portal: Callable[[Connection, duckdb.DuckDBPyConnection, ImportRow | None], None]
+    #: whether a row may name the waiting row of an earlier import that it replaces
+    takes_corrections: bool = False
     kept: tuple[Kept, ...] = ()

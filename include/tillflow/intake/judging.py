@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,7 @@ import pyarrow as pa
 from tillflow.db import bulk
 from tillflow.db.connection import Connection
 from tillflow.db.queries import beside, texts_beside
+from tillflow.intake.corrected import put_aside_named, read_unguarded
 from tillflow.intake.judge import ImportRow, Judge
 from tillflow.money import EXPONENTS
 
@@ -28,20 +30,31 @@ _RECORDED: Final = pa.schema([("stream_id", pa.int32()), ("seq", pa.int64()), ("
 
 
 def judge_rows(
-    conn: Connection, engine: duckdb.DuckDBPyConnection, judge: Judge, row: ImportRow, archive: Path
-) -> None:
+    conn: Connection,
+    engine: duckdb.DuckDBPyConnection,
+    judge: Judge,
+    row: ImportRow,
+    archive: Path,
+    *,
+    corrected: Sequence[int] = (),
+) -> list[int]:
     """Leave the engine with `judged` (a table) and `verdicts` (a view): one row per row of the import.
 
-    Locks the streams of the rows, so that two imports of the same machine follow each other.
+    Locks the streams of the rows, so that two imports of the same machine follow each other. Exceptions that the rows
+    correct, by `corrected` or because they name them, do not stand in their way; returns their numbers.
     """
     _define(engine, judge, row, archive)
+    if judge.takes_corrections:
+        read_unguarded(engine)
     judge.define(conn, engine, row)
     engine.execute(judge.queries["create_parsed"])
     _lock_streams(conn, engine, judge)
     judge.load_portal(conn, engine, row)
     _judge(engine, judge)
-    _compare_with_the_books(conn, engine)
+    aside = [*corrected, *(put_aside_named(conn, engine, row) if judge.takes_corrections else ())]
+    _compare_with_the_books(conn, engine, aside)
     engine.execute(judge.queries["create_verdicts"].replace("{standing_mask}", judge.catalogue.mask("standing")))
+    return aside
 
 
 def judge_again(
@@ -128,7 +141,7 @@ def _lock_streams(conn: Connection, engine: duckdb.DuckDBPyConnection, judge: Ju
     engine.register("streams", pa.table([owners, parts, ids, marks], schema=_STREAMS))
 
 
-def _compare_with_the_books(conn: Connection, engine: duckdb.DuckDBPyConnection) -> None:
+def _compare_with_the_books(conn: Connection, engine: duckdb.DuckDBPyConnection, corrected: Sequence[int]) -> None:
     """Only rows that might have been seen before are looked up; most files hold none."""
     recorded = _RECORDED.empty_table()
     engine.execute(_ROWS["create_repeated"])
@@ -138,7 +151,7 @@ def _compare_with_the_books(conn: Connection, engine: duckdb.DuckDBPyConnection)
         _SQL.create_suspect_table(conn)
         bulk.write(conn, "suspect", suspects.to_reader())
         _SQL.analyze_suspects(conn)
-        recorded = bulk.read(conn, _SQL.recorded.sql, _RECORDED)
+        recorded = bulk.read(conn, _SQL.recorded.sql, _RECORDED, {"corrected": list(corrected)})
     engine.register("recorded", recorded)
     engine.execute(_ROWS["create_standing"])
     engine.execute(_ROWS["create_placed"])

@@ -177,7 +177,12 @@ def _taken_before(entry: Entry) -> Received | None:
         errors = [FileError(*error) for error in _BOOK.file_errors(entry.door.conn, import_id=refused[0])]
         raise FileRefusedError(delivery.file_name, errors)
     taken = _SQL.taken_before(
-        entry.door.conn, kind=delivery.kind.value, channel_id=entry.channel_id, sha256=entry.sha256
+        entry.door.conn,
+        kind=delivery.kind.value,
+        channel_id=entry.channel_id,
+        sha256=entry.sha256,
+        source=delivery.source,
+        source_version=delivery.version,
     )
     if taken is None:
         return None

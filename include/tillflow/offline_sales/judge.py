@@ -89,4 +89,5 @@ def make_judge(default_country: str) -> Judge:
         unreadable=None,
         define=define,
         load_portal=load_portal,
+        takes_corrections=True,
     )

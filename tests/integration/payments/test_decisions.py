@@ -97,7 +97,9 @@ def test_what_can_be_decided_where(shop: Shop, situation: str, subtests: pytest.
 
 def test_every_state_has_a_way_out_or_is_final(shop: Shop) -> None:
     """The table of moves, the words in the code and the decisions tell one story."""
-    moves = shop.conn.execute("select machine, from_state, to_state from books.move").fetchall()
+    moves = shop.conn.execute(
+        "select machine, from_state, to_state from books.move where machine <> 'exception'"
+    ).fetchall()
     states = {f"{machine} {state}" for machine, *pair in moves for state in pair}
     starts = {f"{machine} {state}" for machine, state, _ in moves}
     assert {state.split()[1] for state in states if state.split()[0] in {"card", "funds"}} == set(PaymentState)

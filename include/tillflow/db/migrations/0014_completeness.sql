@@ -57,7 +57,9 @@ inner join intake.stream as m on m.id = t.stream_id and m.kind = 'equipment_sync
 left join books.exception as x on x.import_id = t.import_id and x.row_no = t.row_no
 where
     t.verdict <> 'duplicate' and x.state is distinct from 'reconciled'
-    and not coalesce('sync_conflict' = any(x.reasons || x.cleared_reasons), false);
+    and not coalesce('sync_conflict' = any(x.reasons || x.cleared_reasons), false)
+    -- taken back with its import: the number is free again
+    and not exists (select from books.reversal as r where r.import_id = t.import_id and r.row_no = t.row_no);
 comment on view intake.standing_vend is
 'every number of a machine that was ever recorded, once, by the row that stands for it, whatever became of it';
 
