@@ -49,6 +49,8 @@ class ImportFilter:
     channel: str | None = None
     uploader: str | None = None
     file_name: str | None = None
+    #: received in [from, before)
+    received: tuple[datetime, datetime] | None = None
 
 
 _ANY: Final = ImportFilter()
@@ -75,6 +77,8 @@ def list_imports(
         channel=wanted.channel,
         uploader=wanted.uploader,
         file_name=wanted.file_name,
+        since=wanted.received[0] if wanted.received else None,
+        until=wanted.received[1] if wanted.received else None,
         most=limit,
     )
     return [_line(*row) for row in found]

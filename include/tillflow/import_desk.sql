@@ -1,4 +1,4 @@
--- name: list_imports(kinds, is_every_channel, channels, is_machines, before, status, channel, uploader, file_name, most)
+-- name: list_imports(kinds, is_every_channel, channels, is_machines, before, status, channel, uploader, file_name, since, until, most)
 -- Which imports may this person see, newest first, how far are they, and what became of their rows?
 with page as materialized (
     select i.id, i.kind, c.key as channel, c.zone, i.file_name, i.uploader, i.received_at
@@ -14,6 +14,7 @@ with page as materialized (
             :status::text is null
             or (select s.status from intake.import_status as s where s.import_id = i.id) = :status
         )
+        and (:since::timestamptz is null or (i.received_at >= :since and i.received_at < :until))
         and case
             when i.kind = 'offline_sales' then :is_every_channel or c.key = any(:channels)
             else :is_machines

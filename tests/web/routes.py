@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.web import situations
-from tests.web.conftest import Site
+from tests.web.conftest import PEOPLE, Site
 
 ANYBODY = "anybody else"
 
@@ -70,6 +70,7 @@ ROUTES: dict[str, Row] = {
     "GET /api/v1/balance": Row(_ONE_IMPORT, situations.an_import, {"params": {"import": "{import_id}"}}),
     "GET /api/v1/exceptions": Row(_OWN_MACHINES),
     "GET /api/v1/exceptions.csv": Row(_OWN_MACHINES),
+    "GET /api/v1/exceptions.xlsx": Row(_OWN_MACHINES),
     "POST /api/v1/reconciliations": Row(
         only(202, "provider"), situations.no_reconciliation, {"json": {"kind": "user", "customer": "harbour"}}
     ),
@@ -110,4 +111,20 @@ ROUTES: dict[str, Row] = {
     "POST /portal/{table}/record/edit/": Row(_edits_users(303), situations.a_user, _KEY | {"data": {"name": "Bo"}}),
     "GET /portal/{table}/record/remove/": Row(_edits_users(200), situations.a_user, _KEY),
     "POST /portal/{table}/record/remove/": Row(_edits_users(303), situations.a_user, _KEY),
+    "GET /": Row(only(200, *(name for name, granted in PEOPLE.items() if granted))),
+    "GET /imports/": Row(_IMPORTS),
+    "GET /imports/{number}/": Row(_ONE_IMPORT, lambda site: {"number": situations.an_import(site)["import_id"]}),
+    "GET /completeness/": Row(_OWN_MACHINES),
+    "GET /completeness/{show}.csv": Row(_OWN_MACHINES, lambda site: {"show": "silent"}),
+    "GET /exceptions/": Row(_OWN_MACHINES),
+    "GET /exceptions/{number}/": Row(only(200, "provider", "auditor", "customer_user"), situations.an_exception),
+    "GET /reconciliations/": Row(_MACHINES),
+    "POST /reconciliations/": Row(
+        only(303, "provider"), situations.no_reconciliation, {"data": {"kind": "user", "customer": "harbour"}}
+    ),
+    "POST /reconciliations/preview/": Row(
+        only(303, "provider"), situations.no_reconciliation, {"data": {"kind": "user", "customer": "harbour"}}
+    ),
+    "GET /reconciliations/{number}/": Row(_MACHINES, situations.a_reconciliation),
+    "GET /reconciliations/{number}/progress/": Row(_MACHINES, situations.a_reconciliation),
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.importing import PIN_SECRET
@@ -12,6 +14,12 @@ from tillflow.codes import Kind
 from tillflow.db.connection import Connection
 from tillflow.intake.validation_page import validation_key
 from tillflow.portal.load_portal_data import load_portal_data
+from tillflow.samples.model import PortalSample
+from tillflow.settings import REPOSITORY
+
+SAMPLES = REPOSITORY / "include" / "samples"
+#: after the last vend of the samples
+SAMPLES_AT = datetime(2026, 6, 16, 20, tzinfo=UTC)
 
 HEADER = (
     "ORDER_ID,LOTTERY,DRAW_NO,CUSTOMER_ID,TITLE,FIRST_NAME,LAST_NAME,ADD_UNIT,ADD_STREET_NUMBER,ADD_STREET_NAME,"
@@ -33,6 +41,18 @@ insert into books.reconciliation (kind, customer_id, requested_by, requested_at,
 select 'user', c.id, 'provider', %(now)s, %(key)s, 'completed', %(now)s from portal.customer as c
 where c.key = 'harbour'
 returning id
+"""
+
+_MACHINE = """
+with site as (
+    insert into portal.site (key, customer_id, name, zone)
+    select 'pier', c.id, 'Pier', 'Australia/Sydney' from portal.customer as c where c.key = 'harbour'
+    on conflict do nothing returning id
+), machine as (
+    insert into portal.equipment (asset_no, name) values ('H-1', 'Snacks') on conflict do nothing returning id
+)
+insert into portal.allocation (equipment_id, site_id, valid)
+select m.id, s.id, tstzrange('2026-01-01', null) from site as s, machine as m
 """
 
 
@@ -95,3 +115,26 @@ def a_reconciliation(site: Site) -> dict[str, Any]:
     given = {"now": NOW, "key": f"test {next(_numbers)}"}
     (number,) = site.conn.execute(_RECONCILIATION, given).fetchone()  # type: ignore[misc]
     return {"number": number}
+
+
+def an_exception(site: Site) -> dict[str, Any]:
+    """An open exception of a machine of harbour's: nobody shows the card that its vend names."""
+    vend = {"equipment": "H-1", "boot_id": "b", "txn_seq": next(_numbers), "vended_at": "2026-06-10T09:00:00+10:00"}
+    vend |= {"selection": "0001", "product_code": "1005", "unit_price": "2.50", "currency": "AUD", "card_no": "4711"}
+    vend |= {"facility_id": "0", "result": "vend"}
+    site.conn.execute(_MACHINE)
+    taken = site.importer.take(Kind.EQUIPMENT_SYNC, json.dumps(vend).encode(), f"sync-{vend['txn_seq']}.jsonl")
+    (number,) = site.conn.execute("select id from books.exception where import_id = %s", [taken.import_id]).fetchone()  # type: ignore[misc]
+    return {"number": number}
+
+
+def sampled(site: Site, at: datetime = SAMPLES_AT) -> None:
+    """The portal data and the files of the samples, in the books, received `at`."""
+    load_portal_data(
+        site.conn, PortalSample.from_folder(SAMPLES / "portal_data").files(), actor="test", now=SAMPLES_AT,
+        pin_secret=PIN_SECRET,
+    )  # fmt: skip
+    site.importer.now = at
+    for kind, folder in ((Kind.EQUIPMENT_SYNC, "equipment_sync"), (Kind.OFFLINE_SALES, "offline_sales")):
+        for file in sorted((SAMPLES / folder).iterdir()):
+            site.importer.take(kind, file.read_bytes(), file.name)

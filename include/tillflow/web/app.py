@@ -18,15 +18,20 @@ from tillflow.web.api import exceptions, imports, openapi, reconciliations
 from tillflow.web.headers import SafeHeaders
 from tillflow.web.limits import SmallBodies
 from tillflow.web.pages import (
+    completeness,
+    files,
     offline_sales_admin,
     offline_sales_details,
     offline_sales_import,
+    overview,
     portal_edits,
     portal_import,
     portal_planogram,
     portal_records,
     validation,
 )
+from tillflow.web.pages import exceptions as exception_pages
+from tillflow.web.pages import reconciliations as reconciliation_pages
 from tillflow.web.pages.rendering import STATIC
 from tillflow.web.same_origin import SameOrigin
 from tillflow.web.sign_in import signed_in
@@ -47,6 +52,11 @@ PAGES: Final[tuple[APIRouter, ...]] = (
     portal_edits.router,
     portal_planogram.router,
     portal_records.router,
+    overview.router,
+    files.router,
+    completeness.router,
+    exception_pages.router,
+    reconciliation_pages.router,
 )
 API_PREFIX: Final = "/api/v1"
 

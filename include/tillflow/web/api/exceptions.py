@@ -11,10 +11,10 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from tillflow.db.connection import Connection
-from tillflow.equipment_sync.exception_export import exceptions_csv
+from tillflow.equipment_sync.exception_export import exceptions_csv, exceptions_xlsx
 from tillflow.equipment_sync.exception_report import ExceptionFilter, OpenException, open_exceptions
 from tillflow.web.answers import REFUSALS, Answer
-from tillflow.web.downloads import CSV, begun, download
+from tillflow.web.downloads import CSV, XLSX, begun, download, workbook
 from tillflow.web.grants import Desk, needs
 from tillflow.web.paging import Cursor, Limit, Page
 from tillflow.web.sights import SEES_OWN_MACHINES
@@ -92,6 +92,13 @@ def get_exceptions_csv(desk: Viewer, wanted: Wanted) -> StreamingResponse:
     """All of them as CSV, with the suggested fixes."""
     pieces = exceptions_csv(_all(desk.conn, wanted, desk.now))
     return download(begun(pieces), f"exceptions-{desk.now:%Y-%m-%d}.csv", CSV)
+
+
+@router.get("/exceptions.xlsx", response_class=StreamingResponse)
+def get_exceptions_xlsx(desk: Viewer, wanted: Wanted) -> StreamingResponse:
+    """The same as a workbook."""
+    pieces = workbook(lambda path: exceptions_xlsx(path, _all(desk.conn, wanted, desk.now)), desk.settings)
+    return download(begun(pieces), f"exceptions-{desk.now:%Y-%m-%d}.xlsx", XLSX)
 
 
 def _all(conn: Connection, wanted: ExceptionFilter, now: datetime) -> Iterator[OpenException]:

@@ -36,6 +36,7 @@ def render(request: Request, desk: Desk, template: str, *, status: int = 200, **
         "person": desk.person,
         "flashes": said,
         "desk": desk,
+        "is_part": request.headers.get("hx-request") == "true",
     }
     response = HTMLResponse(environment().get_template(template).render(known | values), status)
     if said:
@@ -50,7 +51,7 @@ def render_error(scope: Scope, status: int, messages: Sequence[Any]) -> str:
         environment()
         .get_template("error.html")
         .render(
-            link=lambda path, **query: _address(root, path, query),
+            link=lambda path, **query: f"{root}/{address(path, **query)}",
             menu=[],
             here="",
             person="",
@@ -66,12 +67,13 @@ def href(request: Request, path: str, **query: object) -> str:
 
     Of `query` what is None or blank is left out; `from_` is written `from`.
     """
-    return _address(request.scope["root_path"], path, query)
+    return f"{request.scope['root_path']}/{address(path, **query)}"
 
 
-def _address(root: str, path: str, query: Mapping[str, object]) -> str:
+def address(path: str, **query: object) -> str:
+    """The same below /tillflow, as `see_other` takes it."""
     told = {name.rstrip("_"): value for name, value in query.items() if value is not None and value != ""}
-    return f"{root}/{quote(path)}" + (f"?{urlencode(told, doseq=True)}" if told else "")
+    return quote(path) + (f"?{urlencode(told, doseq=True)}" if told else "")
 
 
 def in_zone(moment: datetime | None, zone: str | None) -> Markup:
@@ -110,6 +112,7 @@ def environment() -> Environment:
         "masked": masked,
         "words": _words,
         "instant": datetime.fromisoformat,
+        "combined": _combined,
     }
     made.globals["version"] = _version()
     return made
@@ -118,6 +121,11 @@ def environment() -> Environment:
 def _words(code: str) -> str:
     """A code as words: `unknown_user` -> `unknown user`."""
     return str(escape(code)).replace("_", " ")
+
+
+def _combined(one: Mapping[str, object], **others: object) -> dict[str, object]:
+    """A query with other values in it."""
+    return {**one, **others}
 
 
 def _local(scope: Scope) -> str:
