@@ -118,6 +118,16 @@ ROUTES: dict[str, Row] = {
     "GET /completeness/{show}.csv": Row(_OWN_MACHINES, lambda site: {"show": "silent"}),
     "GET /exceptions/": Row(_OWN_MACHINES),
     "GET /exceptions/{number}/": Row(only(200, "provider", "auditor", "customer_user"), situations.an_exception),
+    "GET /invoices/": Row(_OWN_MACHINES),
+    "GET /invoices/prepare/": Row(only(200, "provider")),
+    "POST /invoices/prepare/": Row(
+        only(303, "provider"), sent={"data": {"customer": "harbour", "from": "2026-06-01", "to": "2026-07-01"}}
+    ),
+    "GET /invoices/uncovered/": Row(_OWN_MACHINES),
+    "GET /invoices/{number}/": Row(_OWN_MACHINES, situations.a_draft),
+    "GET /invoices/{number}/download/": Row(_OWN_MACHINES, situations.a_draft, {"params": {"kind": "sales.csv"}}),
+    "GET /invoices/{number}/{act}/": Row(only(200, "provider"), situations.a_draft),
+    "POST /invoices/{number}/{act}/": Row(only(303, "provider"), situations.a_draft, {"data": {"reason": "a test"}}),
     "GET /reconciliations/": Row(_MACHINES),
     "POST /reconciliations/": Row(
         only(303, "provider"), situations.no_reconciliation, {"data": {"kind": "user", "customer": "harbour"}}

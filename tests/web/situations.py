@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from tests.importing import PIN_SECRET
 from tests.web.conftest import NOW, Site
+from tillflow import invoices
 from tillflow.codes import Kind
 from tillflow.db.connection import Connection
 from tillflow.intake.validation_page import validation_key
+from tillflow.invoices import Acting
+from tillflow.invoicing.billing_range import BillingRange
 from tillflow.portal.load_portal_data import load_portal_data
 from tillflow.samples.model import PortalSample
 from tillflow.settings import REPOSITORY
@@ -138,3 +141,10 @@ def sampled(site: Site, at: datetime = SAMPLES_AT) -> None:
     for kind, folder in ((Kind.EQUIPMENT_SYNC, "equipment_sync"), (Kind.OFFLINE_SALES, "offline_sales")):
         for file in sorted((SAMPLES / folder).iterdir()):
             site.importer.take(kind, file.read_bytes(), file.name)
+
+
+def a_draft(site: Site) -> dict[str, Any]:
+    """A draft of harbour's; once it was discarded, another one."""
+    wanted = BillingRange("harbour", date(2026, 6, 1), date(2026, 7, 1))
+    (draft, *_) = invoices.prepare(site.conn, wanted, Acting("test", NOW, is_vouched_for=True))
+    return {"number": draft.invoice_id, "act": "discard"}

@@ -31,6 +31,7 @@ from tillflow.web.pages import (
     validation,
 )
 from tillflow.web.pages import exceptions as exception_pages
+from tillflow.web.pages import invoices as invoice_pages
 from tillflow.web.pages import reconciliations as reconciliation_pages
 from tillflow.web.pages.rendering import STATIC
 from tillflow.web.same_origin import SameOrigin
@@ -57,6 +58,7 @@ PAGES: Final[tuple[APIRouter, ...]] = (
     completeness.router,
     exception_pages.router,
     reconciliation_pages.router,
+    invoice_pages.router,
 )
 API_PREFIX: Final = "/api/v1"
 

@@ -43,6 +43,6 @@ MENU: Final = (
     Entry("Offline sales admin", "offline-sales/", "sales", SEES_SALES),
     Entry("Exception report", "exceptions/", "exceptions", SEES_OWN_MACHINES),
     Entry("Reconciliations", "reconciliations/", "reconciliations", SEES_MACHINES),
-    Entry("Invoices", "invoices/", "invoices", SEES_MACHINES),
+    Entry("Invoices", "invoices/", "invoices", SEES_OWN_MACHINES),
     Entry("Portal data", "portal/", "portal", (*SEES_OWN_MACHINES, Capability.OFFLINE_SALES_ADMIN)),
 )

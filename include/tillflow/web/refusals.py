@@ -5,6 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from tillflow.errors import FileRefusedError, TillflowError, UnavailableError
+from tillflow.invoices import NoSuchInvoiceError, NotAllowedError
+from tillflow.invoicing.credit import NotPostedError
+from tillflow.invoicing.discard import AlreadyPostedError
+from tillflow.invoicing.documents.accounting import DraftExportError
+from tillflow.invoicing.download import DiscardedInvoiceError, UnknownDocumentError
+from tillflow.invoicing.load import NotCreditedError
+from tillflow.invoicing.numbering import UsedNumberError
+from tillflow.invoicing.post import ChangedSnapshotError, InvoicedMeanwhileError, NotADraftError
+from tillflow.invoicing.prepare import UnknownCustomerError
 from tillflow.payment_desk import NoSuchPaymentError
 from tillflow.portal.edit_records import StaleRecordError, StillUsedError
 from tillflow.portal.records import NoSuchRecordError
@@ -25,6 +34,19 @@ _STATUS: Final[tuple[tuple[type[TillflowError], int, str], ...]] = (
     (OtherFixError, 409, "other_fix"),
     (AlreadyRunningError, 409, "already_running"),
     (GivenUpError, 409, "given_up"),
+    (NoSuchInvoiceError, 404, "not_found"),
+    (UnknownCustomerError, 404, "not_found"),
+    (UnknownDocumentError, 404, "not_found"),
+    (NotCreditedError, 404, "not_found"),
+    (NotAllowedError, 403, "not_granted"),
+    (UsedNumberError, 409, "used_number"),
+    (ChangedSnapshotError, 409, "changed_snapshot"),
+    (InvoicedMeanwhileError, 409, "invoiced_meanwhile"),
+    (NotADraftError, 409, "not_a_draft"),
+    (AlreadyPostedError, 409, "already_posted"),
+    (NotPostedError, 409, "not_posted"),
+    (DraftExportError, 409, "draft"),
+    (DiscardedInvoiceError, 409, "discarded"),
 )
 
 
