@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.web.conftest import PEOPLE, Site
+from tests.web.conftest import NOW, PEOPLE, Site
 from tests.web.situations import sampled
+from tillflow import overview_desk
+from tillflow.db.queries import beside
 from tillflow.money import from_minor
 from tillflow.overview_desk import overview as work_out
 from tillflow.web.pages import overview
@@ -92,3 +94,17 @@ def test_fifty_looks_ask_the_database_once(site: Site, monkeypatch: pytest.Monke
         assert site.as_("auditor").get("/tillflow/").status_code == 200
     assert site.as_("uploader").get("/tillflow/").status_code == 200
     assert len(asked) == 2, "once for each set of grants"
+
+
+def test_what_waits_is_found_by_an_index_and_not_by_reading_what_is_done(site: Site) -> None:
+    """With sequential scans forbidden a plan has one only where no index fits."""
+    bound = {
+        "now": NOW, "since": NOW, "before": NOW, "zone": "UTC", "is_machines": True, "is_every_channel": True,
+        "channels": [], "is_every_customer": True, "customers": [],
+    }  # fmt: skip
+    site.conn.execute("set enable_seqscan = off")
+    for query in ("per_day", "money", "waiting_payments", "undecided_payments", "open_exceptions"):
+        asked = getattr(beside(overview_desk.__file__, "overview_desk.sql"), query).sql
+        plan = "\n".join(line for (line,) in site.conn.execute(f"explain {asked}", bound))
+        for table in ("import", "payment", "exception", "balance"):
+            assert not re.search(rf"Seq Scan on {table} ", plan), (query, plan)
