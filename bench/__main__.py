@@ -12,7 +12,7 @@ from typing import NoReturn
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench import payments, reconciliation
+from bench import invoicing, payments, reconciliation
 from bench.case import BOOKING, CASES, CaseFailedError, Figures, measure
 from bench.command_line import positive, sizes
 from bench.installation import Installation, installation
@@ -103,6 +103,8 @@ def main(arguments: Sequence[str]) -> int:
     """0: measured, whatever the targets say; 1: wrong results or no start; 130: interrupted."""
     if arguments[:1] == ["payments"]:
         return payments.main(arguments[1:])
+    if arguments[:1] == ["invoicing"]:
+        return invoicing.main(arguments[1:])
     if arguments[:1] == ["reconciliation"]:
         return reconciliation.main(arguments[1:])
     options = parser().parse_args(arguments)

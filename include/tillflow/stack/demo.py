@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +37,10 @@ from tillflow.stack.running import running_stack
 
 SAMPLES: Final = REPOSITORY / "include" / "samples"
 CHANNEL: Final = "call-centre"
+#: who is invoiced in the end, from which day on (what was vended before is backdated), under which number
+_CUSTOMER: Final = "harbour"
+_INVOICED_FROM: Final = date(2026, 6, 10)
+_INVOICE_NO: Final = "2026-0001"
 _SQL: Final = beside(__file__, "demo.sql")
 _MAIL_SECONDS: Final = 90
 #: the demo's shortened clock: a retry is due after this instead of after 24 hours
@@ -99,12 +104,15 @@ def _run_samples(demo: _Demo) -> DemoCheck:
     with _step("its planogram is corrected, and they are reconciled again"):
         _run_files(demo, check, [(Kind.PORTAL_DATA, SAMPLES / "fixes" / "planograms.csv")], "success")
         _reconcile(demo, check)
+    with _step("the sales since 10 June are invoiced, approved, and posted"):
+        _invoice(demo, check)
     with _step("mail"):
         _wait_for_mail(demo)
     check.every_reconciliation([0, 2])
     check.status_of("wrong-header.csv", "rejected")
     check.status_of("ragged-rows.csv", "rejected")
     check.every_payment(demo.stack.gateway_url)
+    check.the_invoice(_CUSTOMER, _INVOICE_NO, _INVOICED_FROM, demo.stack.mail_folder)
     check.every_mail(demo.stack.mail_folder)
     return check
 
@@ -138,6 +146,18 @@ def _reconcile(demo: _Demo, check: DemoCheck) -> None:
     conf = {"equipment": "VM-17", "date_from": "2026-06-01", "date_to": "2026-06-30"}
     run_id = demo.airflow.trigger("reconcile_products", conf)
     _expect(check, "reconcile_products", demo.airflow.wait("reconcile_products", run_id), "success")
+
+
+def _invoice(demo: _Demo, check: DemoCheck) -> None:
+    """Up to the day after tomorrow: what has just been recorded is in it, wherever the customer is."""
+    until = (datetime.now(UTC) + timedelta(days=2)).date()
+    conf = {"customer": _CUSTOMER, "date_from": _INVOICED_FROM.isoformat(), "date_to": until.isoformat()}
+    run_id = demo.airflow.trigger("prepare_invoice", conf)
+    _expect(check, "prepare_invoice", demo.airflow.wait("prepare_invoice", run_id), "success")
+    draft = {"invoice_id": _SQL.draft(demo.conn, customer=_CUSTOMER), "invoice_no": _INVOICE_NO}
+    run_id = demo.airflow.trigger("post_invoice", draft)
+    demo.airflow.approve("post_invoice", run_id, "approve")
+    _expect(check, "post_invoice", demo.airflow.wait("post_invoice", run_id), "success")
 
 
 def _drop(demo: _Demo, kind: Kind, path: Path) -> None:

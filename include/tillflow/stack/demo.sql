@@ -65,3 +65,52 @@ select r.attempted, r.reconciled, r.failed from books.reconciliation as r order 
 -- name: mails()
 -- Which mails were queued, and are they sent?
 select m.subject, m.message_id, m.sent_at is not null from mail.message as m order by m.id;
+
+-- name: draft(customer)$
+-- Which draft waits for the customer?
+select max(i.id) from books.invoice as i where i.state = 'draft' and i.buyer ->> 'key' = :customer;
+
+-- name: billable(customer, first_day)
+-- What must an invoice of everything from that day on hold, by part? From the sales alone.
+select
+    s.vended_at < (:first_day::date)::timestamp at time zone c.zone as is_backdated,
+    count(*)::int,
+    sum(s.amount_minor)::bigint
+from books.vend_sale as s
+inner join books.place as p on p.id = s.place_id
+inner join portal.customer as c on c.id = p.customer_id
+inner join books.item as i on i.id = s.item_id
+inner join portal.product as t on t.id = i.product_id
+where c.key = :customer and (t.not_invoiced_from is null or s.vended_at < t.not_invoiced_from)
+group by 1
+order by 1;
+
+-- name: invoiced(number)
+-- What does the invoice say, by part?
+select l.is_backdated, sum(l.sale_rows)::int, sum(l.net_minor)::bigint
+from books.invoice as i
+inner join books.invoice_line as l on l.invoice_id = i.id
+where i.invoice_no = :number
+group by 1
+order by 1;
+
+-- name: held(number)$
+-- How many sales does it hold?
+select count(*)::int
+from books.invoice as i
+inner join books.invoiced_sale as h on h.invoice_id = i.id
+where i.invoice_no = :number;
+
+-- name: invoices()
+-- Which invoices were posted?
+select
+    i.invoice_no, i.buyer ->> 'name', i.currency, i.net_minor, i.tax_minor, i.total_minor,
+    sum(l.sale_rows) filter (where not l.is_backdated)::int,
+    coalesce(sum(l.net_minor) filter (where not l.is_backdated), 0)::bigint,
+    sum(l.sale_rows) filter (where l.is_backdated)::int,
+    coalesce(sum(l.net_minor) filter (where l.is_backdated), 0)::bigint
+from books.invoice as i
+inner join books.invoice_line as l on l.invoice_id = i.id
+where i.state = 'posted'
+group by i.id
+order by i.id;

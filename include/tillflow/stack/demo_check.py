@@ -6,7 +6,7 @@ import csv
 import json
 import urllib.request
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from email import message_from_bytes
 from pathlib import Path
 from typing import Final
@@ -90,6 +90,19 @@ class DemoCheck:
         found = [reconciled for _, reconciled, _ in _SQL.reconciliations(self.conn)]
         if found != expected:
             self.wrong.append(f"reconciled {found} instead of {expected}")
+
+    def the_invoice(self, customer: str, number: str, first_day: date, mail_folder: Path) -> None:
+        """It holds every billable sale of the customer once, in the right part, and was mailed with its documents."""
+        billable = list(_SQL.billable(self.conn, customer=customer, first_day=first_day))
+        found = list(_SQL.invoiced(self.conn, number=number))
+        if found != billable or [part for part, *_ in found] != [False, True]:
+            self.wrong.append(f"invoice {number} says {found} (backdated, sales, net) instead of {billable}")
+        if _SQL.held(self.conn, number=number) != sum(rows for _, rows, _ in billable):
+            self.wrong.append(f"invoice {number} does not hold the sales it lists")
+        mails = [message_from_bytes(path.read_bytes()) for path in mail_folder.glob("*.eml")]
+        files = [sorted(part.get_filename() or "" for part in mail.walk() if part.get_filename()) for mail in mails]
+        if files.count([f"{number}-sales.csv", f"{number}.pdf"]) != 1:
+            self.wrong.append(f"invoice {number} was not mailed once with its PDF and its list of sales")
 
     def every_mail(self, folder: Path) -> None:
         """Each queued mail was sent once and lies in the mail sink."""

@@ -29,6 +29,7 @@ def print_report(conn: Connection, stack: Stack, console: Console) -> None:
             "reconciliations of VM-17",
             [f"{done} of {tried} reconciled, {left} failed" for tried, done, left in _SQL.reconciliations(conn)],
         ),
+        ("invoices", [_invoice(*row) for row in _SQL.invoices(conn)]),
         ("mail", [subject for subject, _, sent in _SQL.mails(conn) if sent]),
     ):
         console.print(f"[bold]{title}[/]: " + "; ".join(rows), highlight=False, soft_wrap=True)
@@ -64,3 +65,14 @@ def _rows(lines: tuple[Mapping[str, Any], ...], bucket: str) -> str:
 
 def _payment(payment_type: str, state: str, currency: str, count: int, minor: int) -> str:
     return f"{payment_type} {state.replace('_', ' ')}: {count}, {from_minor(minor, currency)} {currency}"
+
+
+def _invoice(
+    number: str, customer: str, currency: str, net: int, tax: int, total: int, current_rows: int, current: int,
+    backdated_rows: int, backdated: int,
+) -> str:  # fmt: skip
+    amounts = [from_minor(minor, currency) for minor in (current, backdated, net, tax, total)]
+    return (
+        f"{number} for {customer}: current {current_rows} sales {amounts[0]}, backdated {backdated_rows} sales"
+        f" {amounts[1]}, net {amounts[2]}, tax {amounts[3]}, total {amounts[4]} {currency}"
+    )
