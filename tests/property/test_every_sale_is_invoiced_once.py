@@ -165,8 +165,11 @@ class Story:
         times = self.times_invoiced()
         assert set(times) <= set(self.billable())
         assert set(times.values()) <= {1}
-        open_minor = sum(line.amount_minor for line in uncovered(self.billing.conn, [self.billing.customer]))
-        open_rows = sum(line.sale_rows for line in uncovered(self.billing.conn, [self.billing.customer]))
+        still_open = uncovered(self.billing.conn, [self.billing.customer])
+        open_minor, open_rows = (
+            sum(line.amount_minor for line in still_open),
+            sum(line.sale_rows for line in still_open),
+        )
         invoices = self.standing("draft") + self.standing("posted")
         net = sum(self.check_sums(invoice) for invoice in invoices)
         assert net + open_minor == sum(sale.amount for sale in self.billable().values())
@@ -189,21 +192,20 @@ class Story:
         return net
 
     def close(self) -> None:
-        """The operator prepares what is open: each range again, and one up to the end."""
+        """The operator prepares what is open: each range again, and one up to the end; twice, because a later draft
+        may let a sale go that belongs to an earlier range whose invoice was credited."""
         self.wait(timedelta(days=2))
-        for begins, ends in list(self.ranges):
-            self.prepare(begins, ends)
         begins = self.ranges[-1][1] if self.ranges else FIRST_DAY
-        ends = max(begins, self.billing.now.date()) + timedelta(days=3)
-        self.ranges.append((begins, ends))
-        self.prepare(begins, ends)
+        self.ranges.append((begins, max(begins, self.billing.now.date()) + timedelta(days=3)))
+        for begins, ends in self.ranges * 2:
+            self.prepare(begins, ends)
         self.check()
         assert uncovered(self.billing.conn, [self.billing.customer]) == []
         assert self.times_invoiced() == dict.fromkeys(self.billable(), 1)
 
 
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
