@@ -323,3 +323,18 @@ def test_two_drafts_that_share_a_sale_posted_at_once_are_one_invoice(harbour: Ro
             return False
 
     assert sorted(at_once(database, try_to_post)) == [False, True]
+
+
+def test_a_latecomer_stays_in_the_draft_that_took_it_when_its_own_invoice_is_credited(
+    harbour: Round, draft: int
+) -> None:
+    harbour.post(draft)
+    late = harbour.sell("2026-06-30T23:00:00+10:00", harbour.now - timedelta(hours=13))
+    july = harbour.prepare(*JULY).invoice_id
+    credit(harbour.conn, draft, reason="wrong price", actor="ann", now=harbour.now)
+    june = harbour.prepare(*JUNE).invoice_id
+    assert harbour.sales_in(july) == {late: "late"}
+    assert late not in harbour.sales_in(june)
+    assert harbour.left_out(june) == [("in another draft", "1001", 1, 350)]
+    assert harbour.post(july).is_new
+    assert harbour.post(june).is_new
