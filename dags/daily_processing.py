@@ -61,15 +61,15 @@ def daily_processing() -> None:
         return sweep_payments_of_the_day()
 
     @task(task_display_name="invoices", outlets=[OUTBOX])
-    def invoices() -> dict[str, int]:
+    def invoices() -> dict[str, list[str]]:
         return prepare_due_invoices()
 
     @task(task_display_name="status report", outlets=[OUTBOX])
     def report(swept: list[dict[str, list[str]]], params: dict[str, Any] | None = None) -> None:
         report_day((params or {}).get("day"), swept)
 
-    portal, sync, offline = portal_data(), equipment_sync(), offline_sales()
-    portal >> sync >> offline >> payments() >> invoices() >> report([portal, sync, offline])
+    portal, sync, offline, drafts = portal_data(), equipment_sync(), offline_sales(), invoices()
+    portal >> sync >> offline >> payments() >> drafts >> report([portal, sync, offline, drafts])
 
 
 daily_processing()

@@ -164,12 +164,9 @@ def announce(
     return mails.announce(conn, invoice_id, _dispatch(settings), now=now, is_credit_note=is_credit_note)
 
 
-def announce_forgotten(conn: Connection, settings: Settings, *, now: datetime) -> int:
-    """Queue the mails of what was posted or credited by a process that died before it could; returns how many."""
-    return sum(
-        announce(conn, invoice_id, settings, now=now, is_credit_note=is_credit_note)
-        for invoice_id, is_credit_note in mails.unannounced(conn)
-    )
+def unannounced(conn: Connection) -> list[tuple[int, bool]]:
+    """(invoice, is it its credit note) of all whose process died before their mails were queued."""
+    return list(mails.unannounced(conn))
 
 
 def list_invoices(

@@ -94,27 +94,35 @@ def post_draft() -> dict[str, Any]:
     return {"invoice_id": posted.invoice_id, "invoice_no": posted.number}
 
 
-def prepare_due_invoices() -> dict[str, int]:
-    """The task of the daily run: drafts that fall due, and mails that a dead process left. It never posts."""
+def prepare_due_invoices() -> dict[str, list[str]]:
+    """The task of the daily run: drafts that fall due, and mails that a dead process left. It never posts.
+
+    Whatever is `broken` keeps neither the others nor the day's report back; the report's task is red for it.
+    """
     context: Any = get_current_context()
-    settings, prepared, failed = Settings.from_environment(), 0, []
+    settings = Settings.from_environment()
+    done: dict[str, list[str]] = {"prepared": [], "announced": [], "broken": []}
     with answering(), tillflow_connection() as conn:
         for wanted in due.ranges_due(conn, now=utc_now()):
-            try:
-                prepared += due.prepare_due(conn, wanted, now=utc_now())
-            except (UnavailableError, psycopg.OperationalError):
-                raise
-            except Exception:
-                # one customer's trouble keeps no other one's drafts from being prepared
-                log.exception("the draft for %s could not be prepared", wanted)
-                failed.append(str(wanted))
-        told = due.tell_of_drafts(
-            conn, recipients=settings.report_recipients, run=context["dag_run"].run_id, now=utc_now()
-        )
-        announced = invoices.announce_forgotten(conn, settings, now=utc_now())
-    if failed:
-        raise AirflowFailException(f"not prepared, see the log: {'; '.join(failed)}")
-    return {"prepared": prepared, "told": told, "announced": announced}
+            with _one(f"drafts for {wanted}", "prepared", done):
+                due.prepare_due(conn, wanted, now=utc_now())
+        for invoice_id, is_credit_note in invoices.unannounced(conn):
+            with _one(f"mails of invoice {invoice_id}", "announced", done):
+                invoices.announce(conn, invoice_id, settings, now=utc_now(), is_credit_note=is_credit_note)
+        due.tell_of_drafts(conn, recipients=settings.report_recipients, run=context["dag_run"].run_id, now=utc_now())
+    return done
+
+
+@contextmanager
+def _one(name: str, outcome: str, done: dict[str, list[str]]) -> Iterator[None]:
+    try:
+        yield
+        done[outcome].append(name)
+    except (UnavailableError, psycopg.OperationalError):
+        raise
+    except Exception:
+        log.exception("%s: a defect; the others go on", name)
+        done["broken"].append(name)
 
 
 def _require_approval(conn: Connection, invoice_id: int, answer: Any) -> None:

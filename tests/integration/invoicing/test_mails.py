@@ -92,8 +92,10 @@ def test_what_a_dead_process_did_not_announce_is_announced_later_and_once(
     harbour: Round, posted: int, settings: Settings
 ) -> None:
     credit(harbour.conn, posted, reason="x", actor="ann", now=harbour.now)
-    assert invoices.announce_forgotten(harbour.conn, settings, now=harbour.now) == 2
-    assert invoices.announce_forgotten(harbour.conn, settings, now=harbour.now) == 0
+    assert invoices.unannounced(harbour.conn) == [(posted, False), (posted, True)]
+    for invoice_id, is_credit_note in invoices.unannounced(harbour.conn):
+        invoices.announce(harbour.conn, invoice_id, settings, now=harbour.now, is_credit_note=is_credit_note)
+    assert invoices.unannounced(harbour.conn) == []
     assert [topic for topic, *_ in queued(harbour.conn)] == [
         f"invoice:{posted}", f"invoice:{posted}:result", f"credit_note:{posted}", f"credit_note:{posted}:result",
     ]  # fmt: skip
