@@ -94,7 +94,7 @@ REFUSED: dict[str, tuple[str, str, type[psycopg.Error], str]] = {
         " paid_at, product_state, moved_at, moved_by)"
         " select stream_id, seq, import_id, 99, 'CASH', 1, 'AUD', 'succeeded', now(), 'pending', now(), 'ann'"
         " from books.payment",
-        UniqueViolation, "payment_stream_id_seq_key",
+        UniqueViolation, "payment_of_sale",
     ),
 }  # fmt: skip
 
