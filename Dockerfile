@@ -13,7 +13,7 @@ USER root
 # New named volumes take the owner of the folder they are mounted on.
 RUN install -d -o airflow -g root -m 0770 /var/lib/tillflow /var/log/airflow /var/mail/caught \
     && chmod -R a+rX /opt/tillflow \
-    && python -m compileall -q /opt/tillflow/include /opt/tillflow/dags
+    && python -m compileall -q /opt/tillflow/include /opt/tillflow/dags /opt/tillflow/plugins
 USER airflow
 
 WORKDIR /opt/tillflow

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +16,7 @@ from httpx import Response
 
 from tests.importing import Importer
 from tillflow.codes import Kind
-from tillflow.db.connection import Connection
+from tillflow.db.connection import DESK_ROLE, Connection, connect
 from tillflow.settings import REPOSITORY
 from tillflow.stack.airflow import airflow_environment
 
@@ -96,7 +98,7 @@ def site(server: FastAPI, database: str, conn: Connection, tmp_path: Path, monke
     for name, granted in PEOPLE.items():
         if granted:
             conn.execute(_GRANT, [name, *granted])
-    return Site(server, conn, importer)
+    return Site(server, conn, importer, database)
 
 
 @dataclass
@@ -106,6 +108,7 @@ class Site:
     server: FastAPI
     conn: Connection
     importer: Importer
+    database: str
 
     def as_(self, person: str | None, *, expired: bool = False, by_cookie: bool = False) -> TestClient:
         """A client that is signed in as `person`; None: as nobody."""
@@ -125,6 +128,17 @@ class Site:
     def limit_files(self, most: int) -> None:
         """Take no larger files than this, of any kind, in bytes."""
         self.importer.settings = replace(self.importer.settings, max_file_bytes=dict.fromkeys(Kind, most))
+
+    @contextmanager
+    def desk(self, person: str) -> Iterator[Connection]:
+        """A connection as the desk has it, in the name of `person`."""
+        with connect(self.database, role=DESK_ROLE) as conn:
+            conn.execute("select set_config('tillflow.person', %s, false)", [person])
+            yield conn
+
+    def owner(self) -> Connection:
+        """A connection as the owner of the tables, who may analyze them."""
+        return connect(self.database)
 
     def denials(self) -> list[tuple[str, str, str]]:
         """(who, subject, what they tried) of every denied attempt."""

@@ -57,6 +57,8 @@ def _edits_users(status: int) -> dict[str, int]:
     return only(status, "provider", "customer_user", auditor=403, lottery_admin=404, other_admin=404)
 
 
+_RECORDS = only(200, "provider", "auditor", "customer_user", lottery_admin=404, other_admin=404)
+
 #: "METHOD path" -> who gets what
 ROUTES: dict[str, Row] = {
     "GET /api/v1/openapi.json": Row({ANYBODY: 200}),
@@ -77,6 +79,46 @@ ROUTES: dict[str, Row] = {
     "GET /api/v1/reconciliations/{number}": Row(_MACHINES, situations.a_reconciliation),
     "GET /api/v1/reconciliations/{number}/report.csv": Row(_MACHINES, situations.a_reconciliation),
     "GET /api/v1/reconciliations/{number}/report.xlsx": Row(_MACHINES, situations.a_reconciliation),
+    "GET /api/v1/portal/{table}": Row(_RECORDS, situations.customers),
+    "GET /api/v1/portal/{table}/history": Row(_RECORDS, situations.customers, {"params": {"customer": "harbour"}}),
+    "PUT /api/v1/portal/{table}": Row(
+        only(200, "provider", auditor=403, customer_user=403, lottery_admin=404, other_admin=404),
+        situations.customers,
+        {"json": {"fields": {"customer": "harbour", "name": "Harbour Foods Ltd"}}},
+    ),
+    "DELETE /api/v1/portal/{table}": Row(
+        only(200, "provider", auditor=403, customer_user=404, lottery_admin=404, other_admin=404),
+        situations.a_spare_customer,
+        {"params": {"customer": "spare"}},
+    ),
+    "POST /api/v1/invoices": Row(
+        only(201, "provider"), sent={"json": {"customer": "harbour", "from": "2026-06-01", "to": "2026-07-01"}}
+    ),
+    "GET /api/v1/invoices": Row(_OWN_MACHINES),
+    "GET /api/v1/invoices/{invoice_id}": Row(_OWN_MACHINES, situations.an_invoice),
+    **{
+        f"GET /api/v1/invoices/{{invoice_id}}/{kind}": Row(_OWN_MACHINES, situations.an_invoice)
+        for kind in ("sales.csv", "sales.xlsx", "summary.csv", "invoice.pdf")
+    },
+    **{
+        f"GET /api/v1/invoices/{{invoice_id}}/export/{name}.csv": Row(
+            only(409, "provider", "auditor", "customer_user"), situations.an_invoice
+        )
+        for name in ("xero", "quickbooks")
+    },
+    **{
+        f"GET /api/v1/invoices/{{invoice_id}}/{kind}": Row(
+            only(404, "provider", "auditor", "customer_user"), situations.an_invoice
+        )
+        for kind in ("credit-note.pdf", "export/credit-note-xero.csv", "export/credit-note-quickbooks.csv")
+    },
+    "POST /api/v1/invoices/{invoice_id}/post": Row(only(409, "provider"), situations.an_invoice, {"json": {}}),
+    "POST /api/v1/invoices/{invoice_id}/discard": Row(
+        only(200, "provider"), situations.an_invoice, {"json": {"reason": "not needed"}}
+    ),
+    "POST /api/v1/invoices/{invoice_id}/credit": Row(
+        only(409, "provider"), situations.an_invoice, {"json": {"reason": "wrong price"}}
+    ),
     "GET /offline-sales/": Row(_SALES),
     "GET /offline-sales/import/": Row(only(200, "uploader", "lottery_admin", "other_admin")),
     "POST /offline-sales/import/": Row(

@@ -16,6 +16,7 @@ from tillflow.db.connection import Connection
 from tillflow.intake.validation_page import validation_key
 from tillflow.invoices import Acting
 from tillflow.invoicing.billing_range import BillingRange
+from tillflow.invoicing.prepare import prepare
 from tillflow.portal.load_portal_data import load_portal_data
 from tillflow.samples.model import PortalSample
 from tillflow.settings import REPOSITORY
@@ -148,3 +149,22 @@ def a_draft(site: Site) -> dict[str, Any]:
     wanted = BillingRange("harbour", date(2026, 6, 1), date(2026, 7, 1))
     (draft, *_) = invoices.prepare(site.conn, wanted, Acting("test", NOW, is_vouched_for=True))
     return {"number": draft.invoice_id, "act": "discard"}
+
+
+def customers(site: Site) -> dict[str, Any]:
+    return {"table": "customers"}
+
+
+def a_spare_customer(site: Site) -> dict[str, Any]:
+    site.conn.execute(
+        "insert into portal.customer (key, name, zone, currency) values ('spare', 'Spare', 'UTC', 'AUD')"
+        " on conflict do nothing"
+    )
+    return {"table": "customers"}
+
+
+def an_invoice(site: Site) -> dict[str, Any]:
+    """An invoice of harbour for a month without sales."""
+    wanted = BillingRange("harbour", date(2026, 5, 1), date(2026, 6, 1))
+    drafts = prepare(site.conn, wanted, actor="provider", now=NOW)
+    return {"invoice_id": drafts[0].invoice_id}

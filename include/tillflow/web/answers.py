@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from tillflow.errors import FileError, FileRefusedError, TillflowError
+from tillflow.portal.edit_records import RecordRefusedError
 from tillflow.web.pages.rendering import render_error
 from tillflow.web.refusals import status_of
 from tillflow.web.sign_in import sign_in_url
@@ -109,6 +110,8 @@ def add_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(TillflowError, _tillflow_error)
+    app.add_exception_handler(psycopg.DataError, _no_text)  # a NUL
+    app.add_exception_handler(UnicodeEncodeError, _no_text)  # half of a surrogate pair
     app.add_exception_handler(psycopg.Error, _database_refused)
     app.add_exception_handler(Exception, _defect)
 
@@ -142,6 +145,8 @@ def _tillflow_error(request: Request, error: Exception) -> Response:
     if isinstance(error, FileRefusedError):
         result = _about(error)
         return error_response(request.scope, status, code, "", messages=messages_of(error.errors), result=result)
+    if isinstance(error, RecordRefusedError):
+        return error_response(request.scope, status, code, "", messages=messages_of(error.errors))
     headers = {"retry-after": "30"} if status == 503 else None
     return error_response(request.scope, status, code, str(error), headers=headers)
 
@@ -151,6 +156,11 @@ def _about(refused: FileRefusedError) -> dict[str, Any] | None:
     if refused.first_import_id is not None:
         return {"id": refused.first_import_id}
     return {"id": refused.import_id, "status": "rejected"} if refused.import_id is not None else None
+
+
+def _no_text(request: Request, error: Exception) -> Response:
+    """JSON and addresses can say what is no text anywhere else, and numbers that no column holds."""
+    return error_response(request.scope, 422, "invalid", "a value holds a character or a number that cannot be kept")
 
 
 def _database_refused(request: Request, error: Exception) -> Response:

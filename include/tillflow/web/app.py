@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from tillflow.web.answers import add_error_answers
-from tillflow.web.api import exceptions, imports, openapi, reconciliations
+from tillflow.web.api import exceptions, imports, invoices, openapi, portal, reconciliations
 from tillflow.web.headers import SafeHeaders
 from tillflow.web.limits import SmallBodies
 from tillflow.web.pages import (
@@ -43,6 +43,8 @@ API: Final[tuple[APIRouter, ...]] = (
     imports.router,
     exceptions.router,
     reconciliations.router,
+    portal.router,
+    invoices.router,
 )
 PAGES: Final[tuple[APIRouter, ...]] = (
     offline_sales_admin.router,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Path, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 T = TypeVar("T")
 
@@ -15,6 +16,8 @@ Cursor = Annotated[int | None, Query(ge=1, le=2**63 - 1, description="`next_curs
 #: the number of a record in a path; greater ones no table of ours has
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
 BigNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
+#: a day of business; with earlier or later ones arithmetic would leave the calendar
+Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]
 
 
 class Page(BaseModel, Generic[T]):

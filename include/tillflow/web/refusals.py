@@ -4,49 +4,45 @@ from __future__ import annotations
 
 from typing import Final
 
+from tillflow import invoices, portal_desk
 from tillflow.errors import FileRefusedError, TillflowError, UnavailableError
-from tillflow.invoices import NoSuchInvoiceError, NotAllowedError
-from tillflow.invoicing.credit import NotPostedError
-from tillflow.invoicing.discard import AlreadyPostedError
+from tillflow.invoicing import credit, discard, download, load, lock, numbering, post, prepare
 from tillflow.invoicing.documents.accounting import DraftExportError
-from tillflow.invoicing.download import DiscardedInvoiceError, UnknownDocumentError
-from tillflow.invoicing.load import NotCreditedError
-from tillflow.invoicing.numbering import UsedNumberError
-from tillflow.invoicing.post import ChangedSnapshotError, InvoicedMeanwhileError, NotADraftError
-from tillflow.invoicing.prepare import UnknownCustomerError
 from tillflow.payment_desk import NoSuchPaymentError
-from tillflow.portal.edit_records import StaleRecordError, StillUsedError
+from tillflow.portal.edit_records import RecordRefusedError, StaleRecordError, StillUsedError
 from tillflow.portal.records import NoSuchRecordError
-from tillflow.portal_desk import NotGrantedError
 from tillflow.portal_fixes import NoSuchExceptionError, OtherFixError
 from tillflow.reconciliation.reconcile import AlreadyRunningError, GivenUpError, UnknownScopeError
 
-#: error -> status and code; the first that fits counts
+_NOT_THERE: Final = (
+    NoSuchPaymentError, UnknownScopeError, NoSuchRecordError, NoSuchExceptionError, invoices.NoSuchInvoiceError,
+    lock.UnknownInvoiceError, prepare.UnknownCustomerError, load.NotCreditedError, download.UnknownDocumentError,
+)  # fmt: skip
+_NOT_GRANTED: Final = (portal_desk.NotGrantedError, invoices.NotAllowedError)
+#: in conflict with what is there -> the code that says how
+_CONFLICT: Final[tuple[tuple[type[TillflowError], str], ...]] = (
+    (AlreadyRunningError, "already_running"),
+    (GivenUpError, "given_up"),
+    (StaleRecordError, "stale"),
+    (StillUsedError, "still_used"),
+    (OtherFixError, "other_fix"),
+    (discard.AlreadyPostedError, "already_posted"),
+    (download.DiscardedInvoiceError, "discarded"),
+    (DraftExportError, "draft"),
+    (credit.NotPostedError, "not_posted"),
+    (post.NotADraftError, "not_a_draft"),
+    (post.EmptyInvoiceError, "empty_invoice"),
+    (post.ChangedSnapshotError, "changed_snapshot"),
+    (post.InvoicedMeanwhileError, "invoiced_meanwhile"),
+    (numbering.UsedNumberError, "used_number"),
+)
+#: the first that fits counts
 _STATUS: Final[tuple[tuple[type[TillflowError], int, str], ...]] = (
     (UnavailableError, 503, "unavailable"),
-    (NoSuchPaymentError, 404, "not_found"),
-    (UnknownScopeError, 404, "not_found"),
-    (NoSuchRecordError, 404, "not_found"),
-    (NoSuchExceptionError, 404, "not_found"),
-    (NotGrantedError, 403, "not_granted"),
-    (StaleRecordError, 409, "stale"),
-    (StillUsedError, 409, "still_used"),
-    (OtherFixError, 409, "other_fix"),
-    (AlreadyRunningError, 409, "already_running"),
-    (GivenUpError, 409, "given_up"),
-    (NoSuchInvoiceError, 404, "not_found"),
-    (UnknownCustomerError, 404, "not_found"),
-    (UnknownDocumentError, 404, "not_found"),
-    (NotCreditedError, 404, "not_found"),
-    (NotAllowedError, 403, "not_granted"),
-    (UsedNumberError, 409, "used_number"),
-    (ChangedSnapshotError, 409, "changed_snapshot"),
-    (InvoicedMeanwhileError, 409, "invoiced_meanwhile"),
-    (NotADraftError, 409, "not_a_draft"),
-    (AlreadyPostedError, 409, "already_posted"),
-    (NotPostedError, 409, "not_posted"),
-    (DraftExportError, 409, "draft"),
-    (DiscardedInvoiceError, 409, "discarded"),
+    *((error, 404, "not_found") for error in _NOT_THERE),
+    *((error, 403, "not_granted") for error in _NOT_GRANTED),
+    *((error, 409, code) for error, code in _CONFLICT),
+    (RecordRefusedError, 422, "invalid"),
 )
 
 

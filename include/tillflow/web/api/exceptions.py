@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query
@@ -16,7 +16,7 @@ from tillflow.equipment_sync.exception_report import ExceptionFilter, OpenExcept
 from tillflow.web.answers import REFUSALS, Answer
 from tillflow.web.downloads import CSV, XLSX, begun, download, workbook
 from tillflow.web.grants import Desk, needs
-from tillflow.web.paging import Cursor, Limit, Page
+from tillflow.web.paging import Cursor, Day, Limit, Page
 from tillflow.web.sights import SEES_OWN_MACHINES
 
 router = APIRouter(tags=["exceptions"], responses=REFUSALS)
@@ -58,8 +58,8 @@ def wanted_exceptions(
     customer: _Key = None,
     site: _Key = None,
     equipment: _Key = None,
-    day_from: Annotated[date | None, Query(alias="from")] = None,
-    day_to: Annotated[date | None, Query(alias="to", description="inclusive")] = None,
+    day_from: Annotated[Day | None, Query(alias="from")] = None,
+    day_to: Annotated[Day | None, Query(alias="to", description="inclusive")] = None,
     reason: _Key = None,
 ) -> ExceptionFilter:
     """What was asked for, cut to the customer that a customer's user may see."""

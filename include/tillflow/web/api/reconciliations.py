@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
@@ -27,7 +27,7 @@ from tillflow.web import reconciling
 from tillflow.web.answers import REFUSALS, Answer
 from tillflow.web.downloads import CSV, XLSX, begun, download, workbook
 from tillflow.web.grants import Desk, needs
-from tillflow.web.paging import Number
+from tillflow.web.paging import Day, Number
 from tillflow.web.sights import SEES_MACHINES
 
 router = APIRouter(tags=["reconciliations"], responses=REFUSALS)
@@ -46,8 +46,8 @@ class Wanted(BaseModel):
     kind: Kind
     customer: _Key | None = None
     equipment: _Key | None = None
-    date_from: Annotated[date | None, Field(alias="from")] = None
-    date_to: Annotated[date | None, Field(alias="to")] = None
+    date_from: Annotated[Day | None, Field(alias="from")] = None
+    date_to: Annotated[Day | None, Field(alias="to")] = None
     preview: bool = False
     #: where the report goes; default: where all reports go
     notify: Annotated[str | None, Field(pattern=r"^[^\s,;<>@]+@[^\s,;<>@]+$", max_length=254)] = None
