@@ -170,6 +170,9 @@ ROUTES: dict[str, Row] = {
     "GET /invoices/{number}/download/": Row(_OWN_MACHINES, situations.a_draft, {"params": {"kind": "sales.csv"}}),
     "GET /invoices/{number}/{act}/": Row(only(200, "provider"), situations.a_draft),
     "POST /invoices/{number}/{act}/": Row(only(303, "provider"), situations.a_draft, {"data": {"reason": "a test"}}),
+    "POST /exceptions/{number}/write-off/": Row(
+        only(303, "provider"), situations.an_exception, {"data": {"reason": "a test of the machine"}}
+    ),
     "GET /reconciliations/": Row(_MACHINES),
     "POST /reconciliations/": Row(
         only(303, "provider"), situations.no_reconciliation, {"data": {"kind": "user", "customer": "harbour"}}

@@ -154,3 +154,15 @@ def test_a_file_shows_its_balance_or_why_it_was_refused(sold: Site) -> None:
     assert listed.count('<th scope="row">') == 2
     assert "There is no file here." in get(sold, "imports/?day=2026-06-17")
     assert sold.as_("provider").get("/tillflow/imports/?day=someday").status_code == 422
+
+
+def test_an_exception_is_written_off_once_and_with_a_reason(sold: Site) -> None:
+    client = sold.as_("provider")
+    refused = client.post("/tillflow/exceptions/1/write-off/", data={"reason": " "})
+    assert (refused.status_code, 'aria-describedby="reason-hint reason-error"' in refused.text) == (422, True)
+    done = client.post("/tillflow/exceptions/1/write-off/", data={"reason": "the <machine> was tested"})
+    assert done.status_code == 303
+    assert "written off: the &lt;machine&gt; was tested" in client.get(done.headers["location"]).text
+    assert sold.conn.execute("select state from books.exception where id = 1").fetchone() == ("written_off",)
+    assert client.post("/tillflow/exceptions/1/write-off/", data={"reason": "again"}).status_code == 404
+    assert sold.as_("customer_user").post("/tillflow/exceptions/2/write-off/", data={"reason": "x"}).status_code == 403

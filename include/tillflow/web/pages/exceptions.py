@@ -7,15 +7,19 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from fastapi.responses import HTMLResponse
+from starlette.responses import Response
 
 from tillflow.codes import Capability
 from tillflow.equipment_sync.exception_facts import Fix
 from tillflow.equipment_sync.exception_report import ExceptionFilter, OpenException, open_exceptions, totals
+from tillflow.exception_closing import BadReasonError, NotOpenError
 from tillflow.exception_desk import REASONS, Choices, choices
+from tillflow.row_desk import RowDesk
 from tillflow.web.grants import SEES_OWN_MACHINES, Desk, needs
-from tillflow.web.pages.rendering import render
+from tillflow.web.pages.flash import flash, see_other
+from tillflow.web.pages.rendering import address, render
 
 router = APIRouter(prefix="/exceptions")
 Viewer = Annotated[Desk, Depends(needs(*SEES_OWN_MACHINES))]
@@ -76,14 +80,14 @@ def chosen(
     return Chosen(customer, site, equipment, days["from"], days["to"], reason, errors)
 
 
-Form = Annotated[Chosen, Depends(chosen)]
+Choice = Annotated[Chosen, Depends(chosen)]
 
 
 @router.get("/")
 def show_report(
     request: Request,
     desk: Viewer,
-    form: Form,
+    form: Choice,
     generate: str = "",
     after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
 ) -> HTMLResponse:
@@ -117,11 +121,42 @@ def show_report(
 @router.get("/{number}/")
 def show_exception(request: Request, desk: Viewer, number: Annotated[int, Path(ge=1, le=2**63 - 1)]) -> HTMLResponse:
     """One open exception: everything that is known of it, and its ways out."""
+    return _show(request, desk, _found(desk, number))
+
+
+@router.post("/{number}/write-off/")
+def write_off(
+    request: Request,
+    desk: Annotated[Desk, Depends(needs(Capability.PROVIDER))],
+    number: Annotated[int, Path(ge=1, le=2**63 - 1)],
+    reason: Annotated[str, Form(max_length=500)] = "",
+) -> Response:
+    """Give the vend up, for good, with a reason; the page again where that cannot be."""
     one = _found(desk, number)
+    try:
+        RowDesk(desk.conn, desk.person, desk.now, desk.settings).write_off(number, reason=reason)
+    except (NotOpenError, BadReasonError) as error:
+        return _show(request, desk, one, reason=reason, errors={"reason": [str(error)]})
+    said = flash("success", f"Exception {number} was written off: {reason.strip()}")
+    back = address("exceptions/", customer=one.vend.customer, equipment=one.vend.asset_no, generate=1)
+    return see_other(request, back, desk.person, said)
+
+
+def _show(
+    request: Request, desk: Desk, one: OpenException, *, reason: str = "", errors: Mapping[str, list[str]] | None = None
+) -> HTMLResponse:
     return render(
-        request, desk, "exception.html", one=one, may_reconcile=desk.holds(Capability.PROVIDER),
-        may_fix=lambda fix: _may_fix(desk, fix), sees_all=desk.customers() is None,
-    )  # fmt: skip
+        request,
+        desk,
+        "exception.html",
+        status=422 if errors else 200,
+        one=one,
+        reason=reason,
+        errors=errors or {},
+        may_reconcile=desk.holds(Capability.PROVIDER),
+        may_fix=lambda fix: _may_fix(desk, fix),
+        sees_all=desk.customers() is None,
+    )
 
 
 def _found(desk: Desk, number: int) -> OpenException:
