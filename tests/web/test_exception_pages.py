@@ -112,7 +112,10 @@ def test_a_reconciliation_is_started_followed_and_read(sold: Site) -> None:
     assert again.startswith("/tillflow/exceptions/?equipment=VM-17&from=2026-06-01")
     assert "is being reconciled already" in said
     counts = reconciliations.carry_out(sold.conn, number, sold.importer.settings, recipients=("a@b.example",))
+    ended = get(sold, f"reconciliations/{number}/progress/")
+    assert 'hx-trigger="load"' in ended, "the part that was asked for asks for the whole page"
     done = get(sold, f"reconciliations/{number}/")
+    assert 'hx-trigger="load"' not in done, "and that is the end of it"
     assert 'hx-trigger="every' not in done
     assert done.count('<th scope="row">') == counts.attempted
     failures = get(sold, f"reconciliations/{number}/?outcome=failure")

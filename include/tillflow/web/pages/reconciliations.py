@@ -111,7 +111,7 @@ def show_reconciliation(
 @router.get("/{number}/progress/")
 def show_progress(request: Request, desk: Viewer, number: Number) -> HTMLResponse:
     """The part of the page that is asked for again while it runs."""
-    return render(request, desk, "reconciliation_progress.html", **_progress(desk, number))
+    return render(request, desk, "reconciliation_progress.html", is_part=True, **_progress(desk, number))
 
 
 def _progress(desk: Desk, number: int) -> dict[str, Any]:

@@ -36,7 +36,6 @@ def render(request: Request, desk: Desk, template: str, *, status: int = 200, **
         "person": desk.person,
         "flashes": said,
         "desk": desk,
-        "is_part": request.headers.get("hx-request") == "true",
     }
     response = HTMLResponse(environment().get_template(template).render(known | values), status)
     if said:
