@@ -15,7 +15,7 @@ limit 1000;
 
 -- name: machines(customer, site)
 -- Which machines ever stood at the site?
-select distinct e.asset_no, e.name from portal.equipment as e
+select distinct e.asset_no, e.asset_no || ' · ' || e.name as name from portal.equipment as e
 inner join portal.allocation as a on a.equipment_id = e.id
 inner join portal.site as s on s.id = a.site_id
 inner join portal.customer as c on c.id = s.customer_id
@@ -25,7 +25,8 @@ limit 1000;
 
 -- name: machines_nowhere()
 -- Which machines have open exceptions that belong to no customer?
-select distinct x.asset_no, coalesce(e.name, 'not in the portal') as name from books.exception as x
+select distinct x.asset_no, x.asset_no || ' · ' || coalesce(e.name, 'not in the portal') as name
+from books.exception as x
 left join portal.equipment as e on e.asset_no = x.asset_no
 where x.state = 'open' and x.kind = 'equipment_sync' and x.customer_id is null and x.asset_no is not null
 order by x.asset_no
