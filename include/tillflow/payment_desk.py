@@ -60,6 +60,41 @@ _WITH_REFERENCE: Final[Mapping[Decision, Callable[..., None]]] = {
 }
 
 
+#: decision -> the states of a payment in which a person may make it, as decisions.sql has them
+_FROM_STATES: Final[Mapping[Decision, frozenset[str]]] = {
+    Decision.APPROVE_FUNDS: frozenset({"received"}),
+    Decision.RETURN_FUNDS: frozenset({"received"}),
+    Decision.EXPECT_FUNDS_AGAIN: frozenset({"returned"}),
+    Decision.CHARGE_AGAIN: frozenset({"needs_review", "failed_hard", "exhausted", "retry_wait"}),
+    Decision.REVIEW: frozenset({"unknown"}),
+    Decision.CONFIRM_CHARGED: frozenset({"needs_review"}),
+    Decision.ABANDON: frozenset(
+        {"due", "retry_wait", "needs_review", "failed_hard", "exhausted", "received", "returned"}
+    ),
+}
+#: the same, of its refund
+_FROM_REFUNDS: Final[Mapping[Decision, str]] = {
+    Decision.REFUND_AGAIN: "refused",
+    Decision.REFUND_BY_HAND: "refused",
+    Decision.CONFIRM_PAID_OUT: "to_pay_out",
+}
+_PAID: Final = frozenset({"succeeded", "cleared"})
+
+
+def ways_out(state: str, product_state: str, refund_state: str | None) -> tuple[Decision, ...]:
+    """What a person can decide about a payment that stands like this; `decide` looks again when they have."""
+    found = {decision for decision, states in _FROM_STATES.items() if state in states}
+    found |= {decision for decision, wanted in _FROM_REFUNDS.items() if refund_state == wanted}
+    if state in _PAID and product_state != "void":
+        found.add(Decision.REFUND)
+    return tuple(decision for decision in Decision if decision in found)
+
+
+def needs_reference(decision: Decision) -> bool:
+    """True where the decision confirms a charge or a transfer, which it must name."""
+    return decision in _WITH_REFERENCE
+
+
 def decide(
     conn: Connection,
     payment_id: int,

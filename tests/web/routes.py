@@ -49,6 +49,11 @@ _NO_EXCEPTION = only(404, "provider", "auditor", "customer_user", "lottery_admin
 _KEY = {"params": {"key": ["harbour", "{user}"]}}
 
 
+def _resolves_sales(status: int, others: int = 403) -> dict[str, int]:
+    """Of the channel call-centre; the uploader and the auditor only look."""
+    return only(status, "lottery_admin", uploader=others, auditor=others, other_admin=404)
+
+
 def _sees_users(status: int) -> dict[str, int]:
     return only(status, "provider", "auditor", "customer_user", lottery_admin=404, other_admin=404)
 
@@ -127,6 +132,22 @@ ROUTES: dict[str, Row] = {
     ),
     "GET /offline-sales/{import_id}/": Row(_ONE_SALES_IMPORT, situations.an_import),
     "GET /offline-sales/{import_id}/progress/": Row(_ONE_SALES_IMPORT, situations.an_import),
+    "GET /offline-sales/{import_id}/errors.csv": Row(_ONE_SALES_IMPORT, situations.an_import),
+    "GET /offline-sales/{import_id}/undo/": Row(_resolves_sales(200), situations.an_import),
+    # it has no rows: there is nothing that could be in the way
+    "POST /offline-sales/{import_id}/undo/": Row(
+        _resolves_sales(303), situations.an_import, {"data": {"reason": "the wrong file"}}
+    ),
+    "GET /offline-sales/{import_id}/rows/{row_no}/": Row(_ONE_SALES_IMPORT, situations.a_row),
+    "POST /offline-sales/{import_id}/rows/{row_no}/": Row(
+        _resolves_sales(409), situations.a_row, {"data": {"action": "save"}}
+    ),
+    "POST /offline-sales/{import_id}/rows/{row_no}/decide/": Row(
+        # who may not decide learns nothing of the payment
+        _resolves_sales(303, others=404),
+        situations.a_row,
+        {"data": {"decision": "return funds", "reason": "it bounced"}},
+    ),
     "GET /imports/{import_id}/validation/": Row(_ONE_IMPORT, situations.a_validated_import),
     "GET /portal/": Row(_PORTAL),
     "GET /portal/import/": Row(only(200, "provider")),

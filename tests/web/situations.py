@@ -40,6 +40,15 @@ select %(kind)s, (select id from portal.channel where key = %(channel)s), %(name
     md5(%(version)s) || md5(%(version)s), 1, %(now)s, %(now)s, 'x'
 returning id
 """
+_SALE = """
+insert into books.offline_sale (
+    stream_id, seq, import_id, row_no, channel_id, draw_id, draw_product_id, first_name, last_name, country, email,
+    quantity, amount_minor, currency, payment_type, payment_ref, sold_at, recorded_at, content_hash
+)
+select 1, %(order)s, %(import_id)s, 2, c.id, 1, 1, 'Ada', 'Li', 'AU', 'ada@example.com', 1, 500, 'AUD', 'CHQ', '7',
+    %(now)s, %(now)s, 1
+from portal.channel as c where c.key = 'call-centre'
+"""
 _RECONCILIATION = """
 insert into books.reconciliation (kind, customer_id, requested_by, requested_at, request_key, state, finished_at)
 select 'user', c.id, 'provider', %(now)s, %(key)s, 'completed', %(now)s from portal.customer as c
@@ -69,6 +78,13 @@ def add_import(conn: Connection, channel: str | None, name: str, kind: Kind = Ki
 
 def an_import(site: Site) -> dict[str, Any]:
     return {"import_id": add_import(site.conn, "call-centre", "ours.csv")}
+
+
+def a_row(site: Site) -> dict[str, Any]:
+    """A sale that is paid with a cheque, whose funds are pending."""
+    found = an_import(site)
+    site.conn.execute(_SALE, found | {"now": NOW, "order": next(_numbers)})
+    return found | {"row_no": 2}
 
 
 def a_validated_import(site: Site) -> dict[str, Any]:

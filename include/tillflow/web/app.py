@@ -24,6 +24,8 @@ from tillflow.web.pages import (
     offline_sales_details,
     offline_sales_import,
     overview,
+    offline_sales_row,
+    offline_sales_undo,
     portal_edits,
     portal_import,
     portal_planogram,
@@ -50,6 +52,8 @@ PAGES: Final[tuple[APIRouter, ...]] = (
     offline_sales_admin.router,
     offline_sales_import.router,  # before the details: `import` is no number
     offline_sales_details.router,
+    offline_sales_row.router,
+    offline_sales_undo.router,
     validation.router,
     portal_import.router,  # before the tables: none of these is one
     portal_edits.router,

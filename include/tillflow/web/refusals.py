@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tillflow import invoices, portal_desk
+from tillflow import invoices, portal_desk, row_desk
 from tillflow.errors import FileRefusedError, TillflowError, UnavailableError
 from tillflow.invoicing import credit, discard, download, load, lock, numbering, post, prepare
 from tillflow.invoicing.documents.accounting import DraftExportError
@@ -17,8 +17,9 @@ from tillflow.reconciliation.reconcile import AlreadyRunningError, GivenUpError,
 _NOT_THERE: Final = (
     NoSuchPaymentError, UnknownScopeError, NoSuchRecordError, NoSuchExceptionError, invoices.NoSuchInvoiceError,
     lock.UnknownInvoiceError, prepare.UnknownCustomerError, load.NotCreditedError, download.UnknownDocumentError,
+    row_desk.NoSuchRowError,
 )  # fmt: skip
-_NOT_GRANTED: Final = (portal_desk.NotGrantedError, invoices.NotAllowedError)
+_NOT_GRANTED: Final = (portal_desk.NotGrantedError, row_desk.NotGrantedError, invoices.NotAllowedError)
 #: in conflict with what is there -> the code that says how
 _CONFLICT: Final[tuple[tuple[type[TillflowError], str], ...]] = (
     (AlreadyRunningError, "already_running"),

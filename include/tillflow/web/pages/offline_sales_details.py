@@ -8,11 +8,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
-from tillflow.codes import ImportStatus, PaymentType, Tab
+from tillflow.codes import Capability, ImportStatus, PaymentType, Tab
 from tillflow.import_desk import ImportLine, file_errors_of, find_import
+from tillflow.import_rows import ImportedRow
 from tillflow.intake.balance import balance_of
 from tillflow.intake.validation_page import page_of
 from tillflow.offline_sales.overview import ImportOverview, import_overview
+from tillflow.row_desk import RowDesk
 from tillflow.web.dag_runs import Run
 from tillflow.web.grants import Desk, needs
 from tillflow.web.pages.rendering import render
@@ -23,6 +25,7 @@ from tillflow.web.sights import SEES_SALES
 router = APIRouter(prefix="/offline-sales")
 Viewer = Annotated[Desk, Depends(needs(*SEES_SALES))]
 _ERRORS: Final = 100
+_ROWS: Final = 50
 _TABS: Final = {
     Tab.PROCESSING: "Processing",
     Tab.REQUIRES_ACTION: "Requires action",
@@ -76,11 +79,15 @@ def show_import(
     chosen = Tab(tab) if tab in set(Tab) else progress.first_tab()
     refused = progress.line.status is ImportStatus.REJECTED
     errors = file_errors_of(desk.conn, import_id, after=after, most=_ERRORS + 1) if refused else []
+    rows = [] if refused else rows_of(desk, import_id, chosen, after)
     return render(
         request,
         desk,
         "offline_sales_import_details.html",
         **_shown(desk, progress),
+        rows=rows[:_ROWS],
+        next_row=rows[_ROWS - 1].row_no if len(rows) > _ROWS else None,
+        may_resolve=progress.line.channel in desk.channels(Capability.OFFLINE_SALES_ADMIN),
         tab=chosen,
         after=after,
         errors=shown_errors([error for _, error in errors[:_ERRORS]]),
@@ -97,6 +104,12 @@ def show_progress(request: Request, desk: Viewer, import_id: Number, booked: boo
     if progress.is_booked != booked:
         response.headers["hx-refresh"] = "true"
     return response
+
+
+def rows_of(desk: Desk, import_id: int, tab: Tab, after: int) -> list[ImportedRow]:
+    """A page of the rows under a tab, and one more where there is one."""
+    found = RowDesk(desk.conn, desk.person, desk.now, desk.settings)
+    return found.list_rows(import_id, tab=tab, after=after, most=_ROWS + 1)
 
 
 def progress_of(desk: Desk, import_id: int) -> Progress:

@@ -18,6 +18,7 @@ _MOST_CHOICES: Final = 300
 #: beside the columns, what every form of a record says
 _WORDS: Final = {"id": "ID", "no": "number", "facility": "facility", "pin": "PIN"}
 _TYPES: Final = {"email": "email", "pin": "password"}
+_UNSEEN_HINT: Final = "it is never shown; blank leaves it as it is"
 _MODES: Final = {"whole": "numeric", "percent": "decimal", "amount": "decimal"}
 
 
@@ -120,7 +121,8 @@ def _field(
     value = given.get(column.name, column.default if column.name not in given else "")
     options = None if readonly else _options(desk, column, value)
     required = column.required and column.name not in optional
-    hint = "leave it blank to keep the one there is; it is never shown" if column.secret else column.expects
+    # of plain text the label says enough
+    hint = _UNSEEN_HINT if column.secret else "" if column.kind == "text" else column.expects
     return Field(
         column.name,
         label_of(column.name),

@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from tillflow.portal.records import NoSuchRecordError, Record
 from tillflow.portal_desk import PortalDesk
 from tillflow.web.pages.portal_forms import label_of
-from tillflow.web.pages.portal_records import Reader, portal_of
+from tillflow.web.pages.portal_records import Reader, portal_of, zone_of
 from tillflow.web.pages.rendering import render
 from tillflow.web.pages.timeline import timeline
 
@@ -61,7 +61,7 @@ def show_grid(
         line=timeline([(one.starts, one.ends, equipment) for one in versions], desk.now),
         may_edit=portal.tables().get("planograms", False),
         now=desk.now,
-        zone=desk.settings.zone,
+        zone=zone_of(desk, {"equipment": equipment}),
         label=label_of,
     )
 

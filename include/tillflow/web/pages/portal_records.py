@@ -81,7 +81,7 @@ def show_records(
         line=_line_of_time(table, filters, lines, desk.now),
         label=label_of,
         shown=shown,
-        zone=desk.settings.zone,
+        zone=zone_of(desk, filters),
     )
 
 
@@ -117,7 +117,7 @@ def show_record(request: Request, desk: Reader, table: str, key: KeyParts) -> HT
         edits=_edits(request, portal, table, record),
         label=label_of,
         shown=shown,
-        zone=desk.settings.zone,
+        zone=zone_of(desk, {name: str(value) for name, value in record.fields.items()} if record else {}),
     )
 
 
@@ -158,6 +158,19 @@ def show_remove(request: Request, desk: Reader, table: str, key: KeyParts) -> HT
 async def remove_record(request: Request, desk: Reader, table: str, key: KeyParts) -> Response:
     """Remove the record, or say what still names it."""
     return await run_in_threadpool(_remove, request, desk, table, key, await request.form())
+
+
+def zone_of(desk: Desk, named: Mapping[str, str]) -> str:
+    """The zone in which times are shown: of the site named or on which the machine stands, else the installation's."""
+    portal = portal_of(desk)
+    try:
+        site = named.get("site", "")
+        if not site and named.get("equipment"):
+            places = portal.list_records("allocations", filters={"equipment": named["equipment"]}, most=None)
+            site = str(places[-1].fields["site"]) if places else ""
+        return str(portal.get_record("sites", (site,)).fields["zone"]) if site else desk.settings.zone
+    except NoSuchRecordError:
+        return desk.settings.zone
 
 
 def described(table: str) -> Form:
