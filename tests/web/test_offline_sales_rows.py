@@ -68,7 +68,7 @@ def test_no_page_shows_a_card_token(site: Site, rows: str) -> None:
 def test_every_error_stands_at_its_field_until_the_row_is_a_sale(site: Site, rows: str) -> None:
     client, address = site.as_("lottery_admin"), f"{rows}rows/{WAITING}/"
     form = client.get(address)
-    assert '<a href="#quantity">quantity</a>' in form.text
+    assert '<a href="#quantity">QUANTITY</a>' in form.text
     assert 'aria-describedby="quantity-error"' in form.text
     assert 'value="N&lt;b&gt;"' in form.text
     shown = dict(re.findall(r'<input id="(\w+)" name="\w+" type="text" value="([^"]*)"', form.text))
@@ -77,7 +77,7 @@ def test_every_error_stands_at_its_field_until_the_row_is_a_sale(site: Site, row
     checked = client.post(address, data=shown | {"quantity": "3", "action": "check"})
     assert checked.status_code == 422
     assert "Not yet: nothing was saved" in words(checked)
-    assert '<a href="#amount">amount</a>' in checked.text
+    assert '<a href="#amount">AMOUNT</a>' in checked.text
     assert 'value="3"' in checked.text
     assert 'value="two"' in client.get(address).text, "a check keeps nothing"
     right = shown | {"quantity": "3", "amount": "15.00"}

@@ -71,6 +71,7 @@ def show_records(
         form=form,
         columns=[column.name for column in form.columns if not column.secret],
         kinds={column.name: column.kind for column in form.columns},
+        head=_head_of(form),
         records=lines,
         addresses=[href(request, f"portal/{table}/record/", **record_query(one.key)) for one in lines],
         next_page=href(request, f"portal/{table}/", **filters, after=list(lines[-1].key)) if found[_PAGE:] else None,
@@ -158,6 +159,12 @@ def show_remove(request: Request, desk: Reader, table: str, key: KeyParts) -> HT
 async def remove_record(request: Request, desk: Reader, table: str, key: KeyParts) -> Response:
     """Remove the record, or say what still names it."""
     return await run_in_threadpool(_remove, request, desk, table, key, await request.form())
+
+
+def _head_of(form: Form) -> str:
+    """The column that tells the records of a list apart best: of the key the last that always says something."""
+    columns = [one.name for one in form.columns if one.name in form.key and one.required and one.kind != "moment"]
+    return columns[-1] if columns else form.key[0]
 
 
 def zone_of(desk: Desk, named: Mapping[str, str]) -> str:
