@@ -1,7 +1,7 @@
 """A file may bring rows of an earlier import again, corrected: each names the row that it replaces.
 
 The columns IMPORT and ROW of an `errors.csv` say which. Only a row that waits for a person, in the same channel, is
-replaced; what other files write into columns of these names means nothing.
+replaced, and not by an uploader who may not resolve; what other files write into columns of these names means nothing.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ def put_aside_named(conn: Connection, engine: duckdb.DuckDBPyConnection, row: Im
             import_ids=named["import_id"].to_pylist(),
             row_nos=named["named_row"].to_pylist(),
             channel_id=row.channel_id,
+            uploader=row.uploader,
         )
     )
     if not locked:

@@ -1,11 +1,18 @@
--- name: lock_corrected(import_ids, row_nos, channel_id)
--- Which of these rows wait for a person in the same channel? Locked: nobody else resolves them meanwhile.
+-- name: lock_corrected(import_ids, row_nos, channel_id, uploader)
+-- Which of these rows wait for a person in the same channel, and may the uploader resolve them? Who was granted the
+-- upload alone may not; who was granted nothing was vouched for at the door. Locked: nobody else resolves them meanwhile.
 select x.id, x.import_id, x.row_no
 from books.exception as x
 inner join (
     select distinct n.import_id, n.row_no from unnest(:import_ids::int[], :row_nos::int[]) as n (import_id, row_no)
 ) as named on named.import_id = x.import_id and named.row_no = x.row_no
-where x.kind = 'offline_sales' and x.state = 'open' and x.channel_id = :channel_id
+where
+    x.kind = 'offline_sales' and x.state = 'open' and x.channel_id = :channel_id
+    and (
+        select coalesce(bool_or(o.capability = 'offline_sales_admin'), true)
+        from portal.operator as o
+        where o.user_name = :uploader and o.channel_id = :channel_id
+    )
 order by x.id
 for update of x;
 

@@ -122,6 +122,21 @@ def test_another_channels_row_is_not_corrected(centre: CallCentre) -> None:
     assert centre.row(f"{booked.import_id}-2").exception_state == "open"
 
 
+def test_who_may_not_resolve_corrects_nothing_by_uploading(centre: CallCentre) -> None:
+    booked = centre.take({"QUANTITY": "two"})
+    (row,) = exported(centre, booked.import_id)
+    by_uploader = upload(centre, [row | {"QUANTITY": "1"}], uploader="uploader")
+    assert [set(one.reasons) for one in centre.importer.rows(by_uploader.import_id)] == [{"order_conflict"}]
+    assert centre.row(f"{booked.import_id}-2").exception_state == "open"
+
+
+def test_who_may_resolve_corrects_by_uploading(centre: CallCentre) -> None:
+    booked = centre.take({"QUANTITY": "two"})
+    (row,) = exported(centre, booked.import_id)
+    assert verdicts(centre, upload(centre, [row | {"QUANTITY": "1"}], uploader="lottery_admin")) == ["sale"]
+    assert centre.row(f"{booked.import_id}-2").exception_state == "superseded"
+
+
 def test_a_row_that_was_resolved_meanwhile_is_not_sold_again(centre: CallCentre) -> None:
     booked = centre.take({"QUANTITY": "two"})
     (row,) = exported(centre, booked.import_id)
