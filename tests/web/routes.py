@@ -40,6 +40,8 @@ _SALES = only(200, "uploader", "lottery_admin", "other_admin", "auditor")
 #: one import of the channel call-centre
 _ONE_IMPORT = only(200, "uploader", "lottery_admin", "auditor", other_admin=404, provider=404)
 _ONE_SALES_IMPORT = only(200, "uploader", "lottery_admin", "auditor", other_admin=404)
+#: one order of it: another channel's admin and the provider, who resolves nothing of a channel, do not find it
+_RESOLVES = only(200, "lottery_admin", other_admin=404, provider=404)
 _MACHINES = only(200, "provider", "auditor")
 _OWN_MACHINES = only(200, "provider", "auditor", "customer_user")
 
@@ -74,6 +76,18 @@ ROUTES: dict[str, Row] = {
         sent={"data": {"kind": "offline_sales", "channel": "call-centre"}, "files": situations.order_file()},
     ),
     "GET /api/v1/imports/{import_id}": Row(_ONE_IMPORT, situations.an_import),
+    "GET /api/v1/imports/{import_id}/transactions": Row(_ONE_IMPORT, situations.a_waiting_order),
+    "GET /api/v1/imports/{import_id}/errors.csv": Row(_ONE_IMPORT, situations.a_waiting_order),
+    "GET /api/v1/transactions/{transaction}": Row(_ONE_IMPORT, situations.a_waiting_order),
+    "POST /api/v1/transactions/{transaction}/resolve": Row(
+        _RESOLVES, situations.a_waiting_order, {"json": {"fields": {"FIRST_NAME": "Eve"}}}
+    ),
+    "POST /api/v1/transactions/{transaction}/{act}": Row(
+        _RESOLVES, situations.a_waiting_order, {"json": {"reason": "ordered twice"}}
+    ),
+    "POST /api/v1/exceptions/{number}/write-off": Row(
+        only(200, "provider"), situations.an_exception, {"json": {"reason": "a test of the machine"}}
+    ),
     "GET /api/v1/balance": Row(_ONE_IMPORT, situations.an_import, {"params": {"import": "{import_id}"}}),
     "GET /api/v1/exceptions": Row(_OWN_MACHINES),
     "GET /api/v1/exceptions.csv": Row(_OWN_MACHINES),

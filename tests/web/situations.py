@@ -184,3 +184,10 @@ def an_invoice(site: Site) -> dict[str, Any]:
     wanted = BillingRange("harbour", date(2026, 5, 1), date(2026, 6, 1))
     drafts = prepare(site.conn, wanted, actor="provider", now=NOW)
     return {"invoice_id": drafts[0].invoice_id}
+
+
+def a_waiting_order(site: Site) -> dict[str, Any]:
+    """An order of call-centre that waits: its lottery is unknown."""
+    name, content, _ = order_file()()["file"]
+    booked = site.importer.take(Kind.OFFLINE_SALES, content, name)
+    return {"transaction": f"{booked.import_id}-2", "import_id": booked.import_id, "act": "abandon"}

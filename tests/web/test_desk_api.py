@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.web.conftest import Site, messages
-from tests.web.situations import a_reconciliation, add_import, an_invoice
+from tests.web.situations import a_reconciliation, a_waiting_order, add_import, an_invoice
 from tillflow.codes import Kind
 from tillflow.web import dag_runs
 
@@ -65,6 +65,50 @@ def test_exceptions_as_a_file_run_no_formula_and_show_no_card(site: Site) -> Non
     assert file.headers["content-disposition"].startswith('attachment; filename="exceptions-')
     assert ",'=1+1," in file.text
     assert "4711000011112222" not in file.text
+
+
+def test_a_waiting_order_is_corrected_errors_stay_at_their_fields_and_it_is_closed_with_a_reason(site: Site) -> None:
+    order, client = a_waiting_order(site), site.as_("lottery_admin")
+    address = f"{API}/transactions/{order['transaction']}"
+    (row,) = client.get(f"{API}/imports/{order['import_id']}/transactions?tab=requires_action").json()["result"][
+        "items"
+    ]
+    assert (row["id"], row["tab"], row["corrections"]) == (order["transaction"], "requires_action", 0)
+    assert client.get(f"{API}/imports/{order['import_id']}/transactions?tab=successful").json()["result"]["items"] == []
+    changed = client.post(f"{address}/resolve", json={"fields": {"first_name": "R2D2"}, "expected": 0})
+    assert changed.status_code == 200
+    left = {(one["column"], one["level"]) for one in changed.json()["messages"]}
+    assert left >= {("first_name", "error"), ("lottery", "error")}
+    assert (changed.json()["result"]["corrections"], changed.json()["result"]["fields"]["first_name"]) == (1, "R2D2")
+    stale = client.post(f"{address}/resolve", json={"fields": {"first_name": "Ann"}, "expected": 0})
+    assert (stale.status_code, messages(stale)) == (409, [("error", "changed_meanwhile")])
+    assert client.post(f"{address}/resolve", json={"fields": {"channel": "x"}}).status_code == 422
+    assert client.post(f"{address}/abandon", json={"reason": " "}).status_code == 422
+    gone = client.post(f"{address}/abandon", json={"reason": "ordered twice"})
+    assert (gone.json()["result"]["tab"], gone.json()["result"]["exception_state"]) == ("abandoned", "abandoned")
+    assert client.post(f"{address}/abandon", json={"reason": "again"}).status_code == 409
+    assert "ordered twice" in [event["reason"] for event in gone.json()["result"]["history"]]
+
+
+def test_the_rows_that_wait_are_a_file_that_is_accepted_back(site: Site) -> None:
+    order, client = a_waiting_order(site), site.as_("lottery_admin")
+    file = client.get(f"{API}/imports/{order['import_id']}/errors.csv")
+    assert "ERROR_CODE" in file.text.splitlines()[0]
+    sent = {"file": ("corrected.csv", file.content, "text/csv")}
+    taken = client.post(f"{API}/imports", data={"kind": "offline_sales"}, files=sent)
+    assert taken.status_code == 202
+
+
+def test_another_channels_row_is_not_there_and_the_try_is_in_the_history(site: Site) -> None:
+    order = a_waiting_order(site)
+    address = f"{API}/transactions/{order['transaction']}"
+    for person in ("other_admin", "provider"):
+        assert site.as_(person).post(f"{address}/abandon", json={"reason": "mine"}).status_code == 404
+    for name in ("0-0", "x", "99999999999-1", "../../etc", "%00"):
+        assert site.as_("lottery_admin").get(f"{API}/transactions/{name}").status_code in {404, 422}
+    assert [who for who, what, _ in site.denials() if what == f"transaction {order['transaction']}"] == [
+        "other_admin", "provider",
+    ]  # fmt: skip
 
 
 def test_a_reconciliation_is_opened_once_and_its_run_finds_it(site: Site) -> None:

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from tillflow.errors import FileError, FileRefusedError, TillflowError
+from tillflow.offline_sales.resolve import BadCorrectionError
 from tillflow.portal.edit_records import RecordRefusedError
 from tillflow.web.pages.rendering import render_error
 from tillflow.web.refusals import status_of
@@ -147,6 +148,9 @@ def _tillflow_error(request: Request, error: Exception) -> Response:
         return error_response(request.scope, status, code, "", messages=messages_of(error.errors), result=result)
     if isinstance(error, RecordRefusedError):
         return error_response(request.scope, status, code, "", messages=messages_of(error.errors))
+    if isinstance(error, BadCorrectionError):
+        at_its_field = Message(code=code, level="error", message=str(error), column=error.column)
+        return error_response(request.scope, status, code, "", messages=[at_its_field])
     headers = {"retry-after": "30"} if status == 503 else None
     return error_response(request.scope, status, code, str(error), headers=headers)
 

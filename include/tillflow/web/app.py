@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from tillflow.web.answers import add_error_answers
-from tillflow.web.api import exceptions, imports, invoices, openapi, portal, reconciliations
+from tillflow.web.api import exceptions, imports, invoices, openapi, portal, reconciliations, rows
 from tillflow.web.headers import SafeHeaders
 from tillflow.web.limits import SmallBodies
 from tillflow.web.pages import (
@@ -47,6 +47,7 @@ API: Final[tuple[APIRouter, ...]] = (
     reconciliations.router,
     portal.router,
     invoices.router,
+    rows.router,
 )
 PAGES: Final[tuple[APIRouter, ...]] = (
     offline_sales_admin.router,

@@ -6,13 +6,17 @@ from typing import Final
 
 from tillflow import invoices, portal_desk, row_desk
 from tillflow.errors import FileRefusedError, TillflowError, UnavailableError
+from tillflow.exception_closing import NotOpenError
 from tillflow.invoicing import credit, discard, download, load, lock, numbering, post, prepare
 from tillflow.invoicing.documents.accounting import DraftExportError
+from tillflow.offline_sales.resolve import ChangedMeanwhileError, NotWaitingError
 from tillflow.payment_desk import NoSuchPaymentError
+from tillflow.payments.decisions import NotNowError
 from tillflow.portal.edit_records import RecordRefusedError, StaleRecordError, StillUsedError
 from tillflow.portal.records import NoSuchRecordError
 from tillflow.portal_fixes import NoSuchExceptionError, OtherFixError
 from tillflow.reconciliation.reconcile import AlreadyRunningError, GivenUpError, UnknownScopeError
+from tillflow.undo import NotUndoableError
 
 _NOT_THERE: Final = (
     NoSuchPaymentError, UnknownScopeError, NoSuchRecordError, NoSuchExceptionError, invoices.NoSuchInvoiceError,
@@ -27,6 +31,12 @@ _CONFLICT: Final[tuple[tuple[type[TillflowError], str], ...]] = (
     (StaleRecordError, "stale"),
     (StillUsedError, "still_used"),
     (OtherFixError, "other_fix"),
+    (NotOpenError, "not_open"),
+    (NotWaitingError, "not_waiting"),
+    (ChangedMeanwhileError, "changed_meanwhile"),
+    (NotNowError, "not_now"),
+    (row_desk.NotForThisRowError, "not_for_this_row"),
+    (NotUndoableError, "not_undoable"),
     (discard.AlreadyPostedError, "already_posted"),
     (download.DiscardedInvoiceError, "discarded"),
     (DraftExportError, "draft"),
