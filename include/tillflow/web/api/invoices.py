@@ -11,13 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tillflow import invoices
 from tillflow.codes import Capability
-from tillflow.intake.storage import Storage
-from tillflow.invoices import Acting, InvoiceLine
-from tillflow.invoicing.billing_range import BillingRange
-from tillflow.invoicing.download import Bureau, DocumentKind, document
+from tillflow.invoices import InvoiceLine
+from tillflow.invoicing.download import DocumentKind
 from tillflow.money import from_minor
-from tillflow.web import dag_runs
+from tillflow.web import invoicing
 from tillflow.web.answers import REFUSALS, Answer
+from tillflow.web.dag_runs import Run
 from tillflow.web.downloads import begun, download
 from tillflow.web.grants import Desk, needs
 from tillflow.web.paging import Cursor, Day, Limit, Number, Page
@@ -88,9 +87,8 @@ class Awaited(BaseModel):
 @router.post("/invoices", status_code=201)
 def add_invoices(desk: Provider, wanted: Range) -> Answer[list[InvoiceAnswer]]:
     """Prepare the drafts of a range, one for each currency; asked again, the same ones."""
-    by = _acting(desk)
-    made = invoices.prepare(desk.conn, BillingRange(wanted.customer, wanted.date_from, wanted.date_to), by)
-    return Answer(result=[_answer(invoices.find(desk.conn, one.invoice_id, by)) for one in made])
+    made = invoicing.prepare(desk, wanted.customer, wanted.date_from, wanted.date_to)
+    return Answer(result=[_found(desk, one.invoice_id) for one in made])
 
 
 @router.get("/invoices")
@@ -112,7 +110,7 @@ def get_invoices(
 @router.get("/invoices/{invoice_id}")
 def get_invoice(desk: Reader, invoice_id: Number) -> Answer[InvoiceAnswer]:
     """One invoice."""
-    return Answer(result=_answer(invoices.find(desk.conn, invoice_id, _acting(desk))))
+    return Answer(result=_found(desk, invoice_id))
 
 
 def _add_documents() -> None:
@@ -120,9 +118,7 @@ def _add_documents() -> None:
 
     def of(kind: DocumentKind) -> None:
         def get_document(desk: Reader, invoice_id: Number) -> StreamingResponse:
-            invoices.find(desk.conn, invoice_id, _acting(desk))
-            bureau = Bureau(Storage(desk.settings.storage), desk.settings.temp_dir)
-            made = document(desk.conn, invoice_id, kind, bureau)
+            made = invoicing.document_of(desk, invoice_id, kind)
             return download(begun(made.chunks), made.file_name, made.content_type)
 
         name = kind.name.lower()
@@ -143,40 +139,30 @@ def post_invoice(
     desk: Provider, invoice_id: Number, given: Posting, response: Response
 ) -> Answer[InvoiceAnswer] | Answer[Awaited]:
     """Give it its number, for ever; 202 where somebody has to approve it first."""
-    by = _acting(desk)
-    found = invoices.find(desk.conn, invoice_id, by)
-    if found.number is None and invoices.needs_approval(desk.conn, invoice_id):
-        params = {"invoice_id": invoice_id, "invoice_no": given.invoice_no}
-        run = dag_runs.start(
-            "post_invoice", f"invoice__{invoice_id}__{desk.now:%Y%m%dT%H%M%S%f}", params, person=desk.person
-        )
-        response.status_code = 202
-        return Answer(result=Awaited(id=invoice_id, status="waits for approval", run=run.url))
     seen = bytes.fromhex(given.seen) if given.seen else None
-    invoices.post(desk.conn, invoice_id, by, number=given.invoice_no, expected_hash=seen)
-    invoices.announce(desk.conn, invoice_id, desk.settings, now=desk.now)
-    return Answer(result=_answer(invoices.find(desk.conn, invoice_id, by)))
+    came = invoicing.post(desk, invoice_id, given.invoice_no, seen)
+    if isinstance(came, Run):
+        response.status_code = 202
+        return Answer(result=Awaited(id=invoice_id, status="waits for approval", run=came.url))
+    return Answer(result=_found(desk, invoice_id))
 
 
 @router.post("/invoices/{invoice_id}/discard")
 def discard_invoice(desk: Provider, invoice_id: Number, why: Why) -> Answer[InvoiceAnswer]:
     """Discard a draft: its sales are free."""
-    by = _acting(desk)
-    invoices.discard(desk.conn, invoice_id, by, reason=why.reason)
-    return Answer(result=_answer(invoices.find(desk.conn, invoice_id, by)))
+    invoices.discard(desk.conn, invoice_id, invoicing.acting(desk), reason=why.reason)
+    return Answer(result=_found(desk, invoice_id))
 
 
 @router.post("/invoices/{invoice_id}/credit")
 def credit_invoice(desk: Provider, invoice_id: Number, why: Why) -> Answer[InvoiceAnswer]:
     """Reverse a posted invoice by a credit note: its sales are free, its number is not."""
-    by = _acting(desk)
-    invoices.credit(desk.conn, invoice_id, by, reason=why.reason)
-    invoices.announce(desk.conn, invoice_id, desk.settings, now=desk.now, is_credit_note=True)
-    return Answer(result=_answer(invoices.find(desk.conn, invoice_id, by)))
+    invoicing.credit(desk, invoice_id, why.reason, None)
+    return Answer(result=_found(desk, invoice_id))
 
 
-def _acting(desk: Desk) -> Acting:
-    return Acting(desk.person, desk.now)
+def _found(desk: Desk, invoice_id: int) -> InvoiceAnswer:
+    return _answer(invoices.find(desk.conn, invoice_id, invoicing.acting(desk)))
 
 
 def _answer(line: InvoiceLine) -> InvoiceAnswer:

@@ -114,11 +114,14 @@ def resolve_row(desk: Resolver, transaction: Transaction, given: Correction) -> 
 
 @router.post("/transactions/{transaction}/{act}")
 def decide_row(
-    desk: Resolver, transaction: Transaction, act: Literal["approve", "refuse", "abandon", "retry"], why: Why
+    desk: Resolver,
+    transaction: Transaction,
+    act: Literal["approve", "refuse", "abandon", "retry"],
+    why: Why | None = None,
 ) -> Answer[RowAnswer]:
     """Approve or refuse its funds, try it again, or abandon it with a reason; the row as it is then."""
     with _own(desk, "transaction", transaction) as rows:
-        return Answer(result=_answer(rows.act(transaction, Action(act), reason=why.reason)))
+        return Answer(result=_answer(rows.act(transaction, Action(act), reason=why.reason if why else "")))
 
 
 @router.post("/exceptions/{number}/write-off")
