@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.chromium import arguments, chromium
-from tests.browser.operators import Staff
+from tests.browser.operators import PATIENCE_MS, Staff
 from tests.browser.shared_stack import shared_stack
 from tests.end_to_end.conftest import SAMPLES, Running
 from tillflow import imports
@@ -55,6 +56,7 @@ def running(stack: Stack) -> Iterator[Running]:
 def browser(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Chromium. Of a module, for Playwright leaves its event loop running: other tests may want one of their own."""
     path = chromium(tmp_path_factory.getbasetemp() / "chromium.lock")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=arguments())
         yield browser
@@ -68,12 +70,23 @@ def staff(browser: Browser, stack: Stack) -> Staff:
 
 
 def _load_samples(stack: Stack) -> None:
-    """As the demo does: portal data first, for before it nobody has a grant; then the files."""
+    """As the demo does: portal data first, for before it nobody has a grant; then the files; then work on them."""
     portal = stack.settings.temp_dir / "portal-data.zip"
     portal.write_bytes(zip_folder(SAMPLES / "portal_data"))
     _import_in_turn(stack, [(Kind.PORTAL_DATA, portal, None)])
     with ThreadPoolExecutor(len(FILES)) as side_by_side:
         list(side_by_side.map(partial(_import_in_turn, stack), FILES))
+    client = AirflowClient(stack, "provider")
+    soon = (datetime.now(UTC) + timedelta(days=2)).date()  # sales are invoiced when they are recorded: today
+    runs = [
+        (dag_id, client.trigger(dag_id, conf))
+        for dag_id, conf in (
+            ("reconcile_products", {"equipment": "VM-30", "date_from": "2026-06-01", "date_to": "2026-06-30"}),
+            ("prepare_invoice", {"customer": "rhein", "date_from": "2026-06-01", "date_to": str(soon)}),
+        )
+    ]
+    assert [client.wait(dag_id, run_id) for dag_id, run_id in runs] == ["success", "success"]
+    client.close()
 
 
 def _import_in_turn(stack: Stack, files: Iterable[tuple[Kind, Path, str | None]]) -> None:

@@ -65,15 +65,25 @@ class Operator:
         self.page.get_by_role("menuitem", name="Tillflow").click()
         self.page.get_by_role("menuitem", name=entry).click()
         self.heading(entry).wait_for()
+        self.frame.wait_for_load_state()  # its scripts as well
+        return self.desk
+
+    def turn_to(self, entry: str) -> FrameLocator:
+        """Choose an entry of the menu at the head of Tillflow's page."""
+        with self.frame.expect_navigation():  # also where they are at that page already
+            self.desk.get_by_role("navigation", name="Tillflow").get_by_role("link", name=entry).click()
+        self.heading(entry).wait_for()
         return self.desk
 
     def heading(self, text: str | re.Pattern[str]) -> Locator:
         """The heading of the page in the frame."""
         return self.desk.get_by_role("heading", level=1, name=text)
 
-    def go(self, path: str) -> None:
-        """Visit a path below /tillflow/ directly, without Airflow around it."""
-        self.page.goto(f"{self.stack.url}/tillflow/{path}")
+    def go(self, path: str) -> int:
+        """Visit a path below /tillflow/ directly, without Airflow around it; the status of the answer."""
+        answer = self.page.goto(f"{self.stack.url}/tillflow/{path}")
+        assert answer is not None
+        return answer.status
 
     def keep(self, download: Callable[[], None], to: Path) -> Path:
         """What a click downloads, in a file under its own name."""
@@ -82,6 +92,18 @@ class Operator:
         path = to / expected.value.suggested_filename
         expected.value.save_as(path)
         return path
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """What the block does must please their browser; where it fails, pytest shows what was on the screen."""
+        try:
+            yield
+        except Exception as error:
+            for frame in self.page.frames:
+                error.add_note(f"--- {self.name} saw {frame.url}\n{frame.locator('body').inner_text()[:3000]}")
+            error.add_note(f"--- the browser complained about {self.problems}")
+            raise
+        assert not self.problems, self.problems
 
     def _listen(self, message: ConsoleMessage) -> None:
         ours = "/tillflow/" in str(message.location.get("url", ""))
@@ -111,8 +133,8 @@ class Staff:
             operator = Operator(name, self.stack, context.new_page())
             operator.sign_in()
             self._states[name] = dict(context.storage_state())
-            yield operator
-            assert not operator.problems, operator.problems
+            with operator.watched():
+                yield operator
 
     @contextmanager
     def signed_in(self, name: str, **how: object) -> Iterator[Operator]:
@@ -122,8 +144,8 @@ class Staff:
                 pass
         with self._context(storage_state=self._states[name], **how) as context:
             operator = Operator(name, self.stack, context.new_page())
-            yield operator
-            assert not operator.problems, operator.problems
+            with operator.watched():
+                yield operator
 
     @contextmanager
     def _context(self, **how: object) -> Iterator[BrowserContext]:
