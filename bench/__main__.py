@@ -12,7 +12,7 @@ from typing import NoReturn
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench import invoicing, payments, reconciliation
+from bench import invoicing, pages, payments, reconciliation
 from bench.case import BOOKING, CASES, CaseFailedError, Figures, measure
 from bench.command_line import positive, sizes
 from bench.installation import Installation, installation
@@ -101,12 +101,11 @@ def _stop(_number: int, _frame: object) -> NoReturn:
 
 def main(arguments: Sequence[str]) -> int:
     """0: measured, whatever the targets say; 1: wrong results or no start; 130: interrupted."""
-    if arguments[:1] == ["payments"]:
-        return payments.main(arguments[1:])
-    if arguments[:1] == ["invoicing"]:
-        return invoicing.main(arguments[1:])
-    if arguments[:1] == ["reconciliation"]:
-        return reconciliation.main(arguments[1:])
+    others = {
+        module.__name__.rpartition(".")[2]: module.main for module in (invoicing, pages, payments, reconciliation)
+    }
+    if arguments and arguments[0] in others:
+        return others[arguments[0]](arguments[1:])
     options = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _stop)
     try:

@@ -25,10 +25,10 @@ def chromium(lock: Path) -> str:
     """
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        found = _find() or _install()
-    if found is None:
+        path = found() or _install()
+    if path is None:
         pytest.skip(f"no Chromium here: {ADVICE}")
-    return found
+    return path
 
 
 def arguments() -> list[str]:
@@ -36,7 +36,8 @@ def arguments() -> list[str]:
     return ["--no-sandbox"] if os.geteuid() == 0 else []
 
 
-def _find() -> str | None:
+def found() -> str | None:
+    """Path of a Chromium that is here already."""
     if named := os.environ.get(VARIABLE):
         return named
     return next((path for name in NAMES if (path := shutil.which(name))), None)
@@ -53,6 +54,6 @@ def _install() -> str | None:
             env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, check=False, timeout=240,
         )  # fmt: skip
         said.append(done.stdout)
-        if found := _find():
-            return found
+        if path := found():
+            return path
     return pytest.skip(f"Chromium could not be installed: {ADVICE}. {' '.join(INSTALL)} said: {''.join(said)[-1000:]}")
