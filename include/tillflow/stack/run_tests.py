@@ -29,7 +29,8 @@ def run(arguments: Sequence[str]) -> NoReturn:
     # system user that PostgreSQL runs as. The session removes it when it passed.
     environment.setdefault(TEMPORARY_ROOT, tempfile.mkdtemp(prefix="tillflow-test-"))
     if not arguments:  # the whole suite: the processors share it, and one that is done takes of the other's
-        arguments = ("-n", str(min(_MOST_WORKERS, os.cpu_count() or 1)), "--dist", "worksteal")
+        # one more than there are processors, for many tests wait for a server or a clock
+        arguments = ("-n", str(min(_MOST_WORKERS, (os.cpu_count() or 1) + 1)), "--dist", "worksteal")
     os.chdir(REPOSITORY)
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, "-m", "pytest", *arguments], environment)  # noqa: S606 - no shell
