@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,17 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Frame, FrameLocator, Locator, Page, Response
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Frame,
+    FrameLocator,
+    Locator,
+    Page,
+    Response,
+)
+from playwright.sync_api import TimeoutError as TooSlowError
 
 from tillflow.stack.plan import Stack
 
@@ -84,6 +95,19 @@ class Operator:
         answer = self.page.goto(f"{self.stack.url}/tillflow/{path}")
         assert answer is not None
         return answer.status
+
+    def reload_until(self, wanted: Locator) -> None:
+        """Load the whole page anew until `wanted` is there."""
+        until = time.monotonic() + PATIENCE_MS / 1000
+        while True:
+            try:
+                wanted.wait_for(timeout=PATIENCE_MS / 10)
+            except TooSlowError:
+                if time.monotonic() > until:
+                    raise
+                self.page.reload()
+            else:
+                return
 
     def keep(self, download: Callable[[], None], to: Path) -> Path:
         """What a click downloads, in a file under its own name."""

@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 from tests.browser.mails import mail_about
 from tests.browser.operators import Operator, Staff
+from tests.browser.pictures import picture
 from tests.end_to_end.conftest import Running
 from tests.pdf_text import pages_of
 
@@ -48,6 +49,7 @@ def test_exceptions_are_fixed_reconciled_and_invoiced(staff: Staff, running: Run
         number = _posts_it(provider, draft)
         _downloads_it(provider, number, tmp_path)
         _credits_it(provider)
+        _looks_around(provider)
     outcomes = [running.conn.execute(_OUTCOME, [one]).fetchone() or () for one in (in_vain, fixed)]
     assert [reconciled for _, reconciled, _ in outcomes] == [0, 2]
     for one, (attempted, reconciled, failed) in zip((in_vain, fixed), outcomes, strict=True):
@@ -78,16 +80,20 @@ def _reconciles(provider: Operator) -> int:
     # the page follows it by itself
     desk.get_by_role("heading", name=f"Reconciliation {number}").wait_for()
     expect(desk.locator("#progress")).to_contain_text("completed", timeout=90_000)
+    picture(provider.page, "reconciliation")
     return number
 
 
 def _adds_the_selection(provider: Operator) -> None:
     desk = provider.desk
     row = desk.get_by_role("row").filter(has_text="000C").filter(has_text="1005").first
+    desk.get_by_role("heading", name="Reconcile").evaluate("heading => heading.scrollIntoView()")
+    picture(provider.page, "exceptions")
     row.get_by_role("link", name="Fix it").first.click()
     expect(desk.get_by_label("Selection")).to_have_value("000C")
     expect(desk.get_by_label("Product", exact=True)).to_have_value("1005")
     desk.get_by_label("Price").fill("1.20")
+    picture(provider.page, "fix")
     desk.get_by_role("button", name="Apply the fix").click()
     expect(desk.get_by_role("status")).to_contain_text("000C")
 
@@ -121,21 +127,21 @@ def _posts_it(provider: Operator, draft: int) -> str:
 
     airflow = provider.page
     airflow.goto(f"{provider.stack.url}/required_actions")
-    airflow.get_by_role("row").filter(has_text=f"Post invoice draft {draft}?").get_by_role(
-        "link", name="approve", exact=True
-    ).click()
+    asked = airflow.get_by_role("row").filter(has_text=f"Post invoice draft {draft}?")
+    provider.reload_until(asked)  # Airflow's list does not follow its runs
+    asked.get_by_role("link", name="approve", exact=True).click()
     airflow.get_by_role("button", name="Approve").click()
     airflow.get_by_text("Response received at").wait_for()
 
     provider.open("Invoices")
     numbered = desk.get_by_role("row").filter(has=desk.get_by_role("link", name=str(draft), exact=True))
     until = time.monotonic() + _PATIENCE_SECONDS
-    while "posted" not in numbered.inner_text():
-        assert time.monotonic() < until, numbered.inner_text()
+    while "posted" not in numbered.inner_text() and time.monotonic() < until:
         provider.turn_to("Invoices")
     numbered.get_by_role("link").click()
     heading = provider.heading(re.compile("^Invoice "))
     heading.wait_for()
+    picture(provider.page, "invoice-page")
     return heading.inner_text().removeprefix("Invoice ").partition(":")[0]
 
 
@@ -145,6 +151,14 @@ def _downloads_it(provider: Operator, number: str, folder: Path) -> None:
     assert any(number in run.text for page in pages_of(pdf.read_bytes()) for run in page)
     sales = provider.keep(desk.get_by_role("link", name="Sales CSV").click, folder)
     assert "000C" in sales.read_text(encoding="utf-8-sig")
+
+
+def _looks_around(provider: Operator) -> None:
+    provider.open("Overview")
+    picture(provider.page, "overview")
+    provider.go("portal/planograms/grid/?equipment=VM-17")
+    expect(provider.page.get_by_role("list", name="Selections")).to_contain_text("000C")
+    picture(provider.page, "planogram")
 
 
 def _credits_it(provider: Operator) -> None:

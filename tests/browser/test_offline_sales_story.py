@@ -11,6 +11,7 @@ from playwright.sync_api import FrameLocator, Locator, expect
 
 from tests.browser.operators import Operator, Staff
 from tests.browser.orders import write_orders
+from tests.browser.pictures import picture
 from tests.end_to_end.conftest import SAMPLES, Running
 
 pytestmark = pytest.mark.slow
@@ -27,11 +28,11 @@ order by h.id
 
 def test_a_file_is_uploaded_watched_resolved_and_paid(staff: Staff, running: Running, tmp_path: Path) -> None:
     refused = write_orders(
-        tmp_path / "stall-draft5.csv", 9301, {"ORDER_ID": "eight"}, {"DRAW_NO": "soon"}, {"PAYMENT_TYPE": "BARTER"}
+        tmp_path / "stall-draft.csv", 8001, {"ORDER_ID": "eight"}, {"DRAW_NO": "soon"}, {"PAYMENT_TYPE": "BARTER"}
     )
     good = write_orders(
-        tmp_path / "stall5.csv",
-        8311,
+        tmp_path / "stall-orders.csv",
+        8011,
         {},
         {"PAYMENT_TYPE": "CC", "CARD_TOKEN": "tok_ok-stall"},
         {"PAYMENT_TYPE": "CHQ", "PAYMENT_REF": "000418"},
@@ -73,6 +74,8 @@ def _is_shown_all_errors(uploader: Operator, file: Path) -> None:
     ):
         line = errors.get_by_role("row").filter(has_text=code)
         expect(line.get_by_role("cell")).to_contain_text([row, column])
+    errors.scroll_into_view_if_needed()
+    picture(uploader.page, "file-errors")
     uploader.turn_to("Offline sales import")
 
 
@@ -89,6 +92,7 @@ def _uploads(uploader: Operator, file: Path) -> int:
     # the page follows the import by itself
     expect(desk.get_by_role("status").get_by_text("requires action")).to_be_visible(timeout=90_000)
     expect(desk.get_by_role("link", name="Requires action 2")).to_be_visible()
+    picture(uploader.page, "import")
     return int(uploader.path.split("/")[1])
 
 
@@ -111,8 +115,8 @@ def _downloads_what_waits(admin: Operator, folder: Path) -> None:
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["ROW"], row["ORDER_ID"], row["ERROR_COLUMN"]) for row in rows] == [
-        ("5", "8314", "QUANTITY"),
-        ("6", "8315", "PRODUCT"),
+        ("5", "8014", "QUANTITY"),
+        ("6", "8015", "PRODUCT"),
     ]
 
 
@@ -126,6 +130,7 @@ def _resolves_row_5(admin: Operator) -> None:
     desk.get_by_role("button", name="Save and resubmit").click()
     expect(desk.get_by_role("alert")).to_contain_text("this is left")
     expect(quantity).to_have_attribute("aria-invalid", "true")
+    picture(admin.page, "resolve")
     quantity.fill("1")
     desk.get_by_role("button", name="Save and resubmit").click()
     expect(desk.get_by_text("Row 5 is a sale now")).to_be_visible()

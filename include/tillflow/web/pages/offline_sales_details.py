@@ -98,10 +98,10 @@ def show_import(
 
 @router.get("/{import_id}/progress/")
 def show_progress(request: Request, desk: Viewer, import_id: Number, booked: bool = False) -> HTMLResponse:
-    """The part of the page that moves, for htmx; the whole page is fetched anew once the rows are known."""
+    """The part of the page that moves, for htmx; the whole page is fetched anew once the rows are known, or at rest."""
     progress = progress_of(desk, import_id)
     response = render(request, desk, "offline_sales_progress.html", **_shown(desk, progress))
-    if progress.is_booked != booked:
+    if progress.is_booked != booked or not progress.is_moving:  # its rows stand under other tabs now
         response.headers["hx-refresh"] = "true"
     return response
 
