@@ -14,7 +14,7 @@ import pytest
 
 from tillflow.settings import REPOSITORY
 from tillflow.stack.errors import StackError
-from tillflow.stack.processes import marked
+from tillflow.stack.processes import birth, marked
 from tillflow.stack.running import clean_up, stop_stack, wait_until_running
 from tillflow.stack.state import StackState, read_state
 from tillflow.stack.supervisor import MARK
@@ -32,7 +32,7 @@ def environment(home: Path) -> dict[str, str]:
 
 def alive(home: Path) -> list[psutil.Process]:
     """Everything that belongs to the stack in `home`, zombies aside."""
-    return [process for process in marked(MARK, str(home)) if process.status() != psutil.STATUS_ZOMBIE]
+    return [process for process in marked(MARK, str(home)) if birth(process.pid)]
 
 
 def start(home: Path, plan: str = "ordinary") -> subprocess.Popen[bytes]:
