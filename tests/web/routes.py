@@ -78,6 +78,15 @@ ROUTES: dict[str, Row] = {
     "GET /api/v1/imports/{import_id}": Row(_ONE_IMPORT, situations.an_import),
     "GET /api/v1/imports/{import_id}/transactions": Row(_ONE_IMPORT, situations.a_waiting_order),
     "GET /api/v1/imports/{import_id}/errors.csv": Row(_ONE_IMPORT, situations.a_waiting_order),
+    "GET /api/v1/imports/{import_id}/undo": Row(
+        # as its page; the provider, who takes back machine dumps, does not find an import of a channel
+        _RESOLVES,
+        situations.an_import,
+    ),
+    # it has no rows: there is nothing that could be in the way
+    "POST /api/v1/imports/{import_id}/undo": Row(
+        _RESOLVES, situations.an_import, {"json": {"reason": "the wrong file"}}
+    ),
     "GET /api/v1/transactions/{transaction}": Row(_ONE_IMPORT, situations.a_waiting_order),
     "POST /api/v1/transactions/{transaction}/resolve": Row(
         _RESOLVES, situations.a_waiting_order, {"json": {"fields": {"FIRST_NAME": "Eve"}}}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import itertools
 import json
 from collections.abc import Callable
@@ -17,11 +19,13 @@ from tillflow.intake.validation_page import validation_key
 from tillflow.invoices import Acting
 from tillflow.invoicing.billing_range import BillingRange
 from tillflow.invoicing.prepare import prepare
+from tillflow.offline_sales.attribute import attribute_paid
 from tillflow.portal.load_portal_data import load_portal_data
 from tillflow.samples.model import PortalSample
 from tillflow.settings import REPOSITORY
 
 SAMPLES = REPOSITORY / "include" / "samples"
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 #: after the last vend of the samples
 SAMPLES_AT = datetime(2026, 6, 16, 20, tzinfo=UTC)
 
@@ -30,6 +34,13 @@ HEADER = (
     "ADD_LINE_1,ADD_LINE_2,ADD_SUBURB,ADD_STATE,ADD_POSTCODE,ADD_COUNTRY,EMAIL,PHONE,PRODUCT,QUANTITY,AMOUNT,CURRENCY,"
     "PAYMENT_TYPE,PAYMENT_REF,CARD_TOKEN,SALE_DATE"
 )
+_ORDER = {
+    "ORDER_ID": "9001", "LOTTERY": "coast-house", "DRAW_NO": "101", "FIRST_NAME": "Ada", "LAST_NAME": "Nguyen",
+    "EMAIL": "ada@example.com", "PRODUCT": "TICKET-1", "QUANTITY": "1", "AMOUNT": "5.00", "PAYMENT_TYPE": "CASH",
+    "SALE_DATE": "2026-06-09",
+}  # fmt: skip
+#: the rows of `four_orders`
+WAITING, CARD, CHEQUE, CASH = 2, 3, 4, 5
 _numbers = itertools.count(1)
 _IMPORT = """
 insert into intake.import (
@@ -158,6 +169,24 @@ def sampled(site: Site, at: datetime = SAMPLES_AT) -> None:
     for kind, folder in ((Kind.EQUIPMENT_SYNC, "equipment_sync"), (Kind.OFFLINE_SALES, "offline_sales")):
         for file in sorted((SAMPLES / folder).iterdir()):
             site.importer.take(kind, file.read_bytes(), file.name)
+
+
+def four_orders(site: Site) -> int:
+    """An import of call-centre with a row that waits, a card, a cheque and cash, which is paid."""
+    files = {path.name: path.read_bytes() for path in (SAMPLES / "portal_data").glob("*.csv")}
+    files.pop("operators.csv")
+    load_portal_data(site.conn, files, actor="ann", now=LONG_AGO, pin_secret=PIN_SECRET)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, HEADER.split(","))
+    writer.writeheader()
+    writer.writerow(_ORDER | {"QUANTITY": "two", "LAST_NAME": "N<b>"})
+    writer.writerow(_ORDER | {"ORDER_ID": "9002", "PAYMENT_TYPE": "CC", "CARD_TOKEN": "tok_secret"})
+    writer.writerow(_ORDER | {"ORDER_ID": "9003", "PAYMENT_TYPE": "CHQ", "PAYMENT_REF": "000417"})
+    writer.writerow(_ORDER | {"ORDER_ID": "9004"})
+    received = site.importer.receive(Kind.OFFLINE_SALES, text.getvalue().encode(), "orders.csv")
+    site.importer.book(Kind.OFFLINE_SALES, received.import_id)
+    attribute_paid(site.conn, now=site.importer.now, actor="import", import_id=received.import_id)
+    return received.import_id
 
 
 def a_draft(site: Site) -> dict[str, Any]:

@@ -8,40 +8,15 @@ import re
 
 import pytest
 
-from tests.importing import PIN_SECRET
 from tests.web.conftest import Site
-from tests.web.situations import HEADER
+from tests.web.situations import CARD, CASH, CHEQUE, WAITING, four_orders
 from tests.web.test_offline_sales_pages import words
-from tests.web.test_portal_pages import LONG_AGO, SAMPLES
-from tillflow.codes import Kind
-from tillflow.offline_sales.attribute import attribute_paid
-from tillflow.portal.load_portal_data import load_portal_data
-
-ORDER = {
-    "ORDER_ID": "9001", "LOTTERY": "coast-house", "DRAW_NO": "101", "FIRST_NAME": "Ada", "LAST_NAME": "Nguyen",
-    "EMAIL": "ada@example.com", "PRODUCT": "TICKET-1", "QUANTITY": "1", "AMOUNT": "5.00", "PAYMENT_TYPE": "CASH",
-    "SALE_DATE": "2026-06-09",
-}  # fmt: skip
-WAITING, CARD, CHEQUE, CASH = 2, 3, 4, 5
 
 
 @pytest.fixture
 def rows(site: Site) -> str:
     """The address of an import with a row that waits, a card, a cheque and cash."""
-    files = {path.name: path.read_bytes() for path in (SAMPLES / "portal_data").glob("*.csv")}
-    files.pop("operators.csv")
-    load_portal_data(site.conn, files, actor="ann", now=LONG_AGO, pin_secret=PIN_SECRET)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, HEADER.split(","))
-    writer.writeheader()
-    writer.writerow(ORDER | {"QUANTITY": "two", "LAST_NAME": "N<b>"})
-    writer.writerow(ORDER | {"ORDER_ID": "9002", "PAYMENT_TYPE": "CC", "CARD_TOKEN": "tok_secret"})
-    writer.writerow(ORDER | {"ORDER_ID": "9003", "PAYMENT_TYPE": "CHQ", "PAYMENT_REF": "000417"})
-    writer.writerow(ORDER | {"ORDER_ID": "9004"})
-    received = site.importer.receive(Kind.OFFLINE_SALES, text.getvalue().encode(), "orders.csv")
-    site.importer.book(Kind.OFFLINE_SALES, received.import_id)
-    attribute_paid(site.conn, now=site.importer.now, actor="import", import_id=received.import_id)
-    return f"/tillflow/offline-sales/{received.import_id}/"
+    return f"/tillflow/offline-sales/{four_orders(site)}/"
 
 
 @pytest.mark.parametrize(

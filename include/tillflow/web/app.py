@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from tillflow.web.answers import add_error_answers
-from tillflow.web.api import exceptions, imports, invoices, openapi, portal, reconciliations, rows
+from tillflow.web.api import exceptions, imports, invoices, openapi, portal, reconciliations, rows, undo
 from tillflow.web.headers import SafeHeaders
 from tillflow.web.limits import SmallBodies
 from tillflow.web.pages import (
@@ -48,6 +48,7 @@ API: Final[tuple[APIRouter, ...]] = (
     portal.router,
     invoices.router,
     rows.router,
+    undo.router,
 )
 PAGES: Final[tuple[APIRouter, ...]] = (
     offline_sales_admin.router,

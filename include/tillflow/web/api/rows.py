@@ -76,7 +76,7 @@ def get_rows(
 ) -> Answer[Page[RowAnswer]]:
     """The rows of an import in the order of its file, all or of one tab."""
     after = min(cursor or 0, 2**31 - 1)
-    with _own(desk, "import", import_id) as rows:
+    with own_rows(desk, "import", import_id) as rows:
         found = rows.list_rows(import_id, tab=tab, after=after, most=limit + 1)
     shown = [_answer(one) for one in found[:limit]]
     return Answer(result=Page(items=shown, next_cursor=shown[-1].row if len(found) > limit else None))
@@ -85,7 +85,7 @@ def get_rows(
 @router.get("/imports/{import_id}/errors.csv", response_class=StreamingResponse)
 def get_errors_csv(desk: Viewer, import_id: Number) -> StreamingResponse:
     """The rows that wait, with ROW, ERROR_CODE, ERROR_COLUMN and ERROR_REASON: correct it and upload it again."""
-    with _own(desk, "import", import_id) as rows:
+    with own_rows(desk, "import", import_id) as rows:
         pieces = begun(rows.errors_csv(import_id))
     return download(pieces, f"import-{import_id}-errors.csv", CSV)
 
@@ -93,14 +93,14 @@ def get_errors_csv(desk: Viewer, import_id: Number) -> StreamingResponse:
 @router.get("/transactions/{transaction}")
 def get_row(desk: Viewer, transaction: Transaction) -> Answer[RowAnswer]:
     """One row."""
-    with _own(desk, "transaction", transaction) as rows:
+    with own_rows(desk, "transaction", transaction) as rows:
         return Answer(result=_answer(rows.get_row(transaction)))
 
 
 @router.post("/transactions/{transaction}/resolve")
 def resolve_row(desk: Resolver, transaction: Transaction, given: Correction) -> Answer[RowAnswer]:
     """Correct a waiting order and judge it again; `messages` are what is left, each at its field."""
-    with _own(desk, "transaction", transaction) as rows:
+    with own_rows(desk, "transaction", transaction) as rows:
         if given.preview:
             came = rows.check(transaction, given.fields)
         else:
@@ -120,19 +120,19 @@ def decide_row(
     why: Why | None = None,
 ) -> Answer[RowAnswer]:
     """Approve or refuse its funds, try it again, or abandon it with a reason; the row as it is then."""
-    with _own(desk, "transaction", transaction) as rows:
+    with own_rows(desk, "transaction", transaction) as rows:
         return Answer(result=_answer(rows.act(transaction, Action(act), reason=why.reason if why else "")))
 
 
 @router.post("/exceptions/{number}/write-off")
 def write_off(desk: Provider, number: BigNumber, why: Why) -> Answer[RowAnswer]:
     """Give up a vend that waits, with a reason."""
-    with _own(desk, "exception", number) as rows:
+    with own_rows(desk, "exception", number) as rows:
         return Answer(result=_answer(rows.write_off(number, reason=why.reason)))
 
 
 @contextmanager
-def _own(desk: Desk, subject: str, key: object) -> Iterator[RowDesk]:
+def own_rows(desk: Desk, subject: str, key: object) -> Iterator[RowDesk]:
     """The desk of rows. Behind row-level security a row of another channel is not there, so the try is noted here."""
     try:
         yield RowDesk(desk.conn, desk.person, desk.now, desk.settings)
