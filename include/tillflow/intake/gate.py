@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 #: no more failing rows than this are listed for a rule; the count is always exact
 MAX_LISTED: Final = 100_000
-#: up to this many rows, one run that lists is cheaper than a run that counts and a run that lists
-_LISTED_AT_ONCE: Final = 200_000
 #: checks of a whole table, which fail once and not by the row
 OF_THE_TABLE: Final = frozenset({"every_row_is_judged", "too_many_row_errors"})
 #: sets are compared without case: the column of that name holds the lower-case text
@@ -55,14 +53,13 @@ class Check:
 def check_verdicts(
     rules: Sequence[Rule],
     frame: pd.DataFrame,
-    failing: pd.DataFrame,
     *,
     rows: int,
     max_row_errors: int | None,
 ) -> list[Check]:
     """Judge every row's verdict, of a whole file or of a slice of it.
 
-    `frame`: row_no and one 0/1 column per rule (1: broken). `failing`: its rows with any 1.
+    `frame`: row_no and one 0/1 column per rule (1: broken).
     `rows`: how many were staged, so that an empty or short frame cannot pass.
     """
     import great_expectations.expectations as gxe
@@ -82,16 +79,7 @@ def check_verdicts(
                 column="in_error", max_value=max_row_errors, severity="critical", meta={"rule": "too_many_row_errors"}
             )
         )
-    expectations = [*table, *map(expect_unbroken, rules)]
-    if len(frame) <= _LISTED_AT_ONCE:
-        return _run("verdicts", expectations, frame, _WITH_ROWS)
-    # Listing rows costs with every row that is looked at: count over all, then list among the failing ones.
-    counted = _run("verdicts", expectations, frame, "BASIC")
-    listed = _run("verdicts", list(map(expect_unbroken, rules)), failing, _WITH_ROWS) if len(failing) else []
-    rows_of = {check.rule: check.failing_rows for check in listed}
-    return [
-        Check(**{**_fields(check), "failing_rows": rows_of.get(check.rule, check.failing_rows)}) for check in counted
-    ]
+    return _run("verdicts", [*table, *map(expect_unbroken, rules)], frame)
 
 
 def check_natively(rules: Sequence[Rule], frame: pd.DataFrame, *, has_all_rows: bool) -> list[Check]:
@@ -110,7 +98,7 @@ def check_natively(rules: Sequence[Rule], frame: pd.DataFrame, *, has_all_rows: 
         if (rule.column in frame.columns or native.form == "unique") and (has_all_rows or native.form != "unique")
         for expectation in [_native(rule, native)]
     ]
-    return _run("native", expectations, frame, _WITH_ROWS) if expectations else []
+    return _run("native", expectations, frame) if expectations else []
 
 
 def disagreements(checks: Iterable[Check], judged: dict[str, set[int]]) -> list[str]:
@@ -126,14 +114,6 @@ def disagreements(checks: Iterable[Check], judged: dict[str, set[int]]) -> list[
         for rule, rows in native.items()
         if rows != judged.get(rule, set())
     ]
-
-
-_WITH_ROWS: Final = {
-    "result_format": "COMPLETE",
-    "unexpected_index_column_names": ["row_no"],
-    "exclude_unexpected_values": True,
-    "partial_unexpected_count": 0,
-}
 
 
 def _native(rule: Rule, native: Native) -> Any:
@@ -156,7 +136,10 @@ def _native(rule: Rule, native: Native) -> Any:
     raise ValueError(f"rule {rule.name}: no native check is called {native.form}")
 
 
-def _run(suite: str, expectations: list[Any], frame: pd.DataFrame, result_format: Any) -> list[Check]:
+_WITH_ROWS: Final = {"result_format": "COMPLETE", "exclude_unexpected_values": True, "partial_unexpected_count": 0}
+
+
+def _run(suite: str, expectations: list[Any], frame: pd.DataFrame) -> list[Check]:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "False")
     import great_expectations as gx
 
@@ -164,14 +147,11 @@ def _run(suite: str, expectations: list[Any], frame: pd.DataFrame, result_format
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     asset = context.data_sources.add_pandas("rows").add_dataframe_asset("rows")
-    validation = gx.ValidationDefinition(
-        name=suite,
-        data=asset.add_batch_definition_whole_dataframe("rows"),
-        suite=context.suites.add(gx.ExpectationSuite(suite, expectations=expectations)),
-    )
-    result = context.validation_definitions.add(validation).run(
-        batch_parameters={"dataframe": frame}, result_format=result_format
-    )
+    # Failing rows are listed by the index: by a column they would be looked up one by one. And the batch is asked,
+    # not a validation definition, which would also store the result: that took longer than the checks.
+    numbered = frame.set_axis(frame["row_no"].to_numpy())
+    batch = asset.add_batch_definition_whole_dataframe("rows").get_batch({"dataframe": numbered})
+    result = batch.validate(gx.ExpectationSuite(suite, expectations=expectations), result_format=_WITH_ROWS)
     return _checks(suite, result)
 
 
@@ -182,7 +162,7 @@ def _checks(suite: str, result: ExpectationSuiteValidationResult) -> list[Check]
             # Great Expectations reports a check that raised as one that found bad data.
             raise GateError(f"the check {one.expectation_config.type} could not be carried out: {raised}")
         found, config = one.result, one.expectation_config
-        rows = _row_numbers(found.get("unexpected_index_list") or [])
+        rows = found.get("unexpected_index_list") or []  # of whatever length; the values' lists end at 200
         checks.append(
             Check(
                 suite=suite,
@@ -193,19 +173,10 @@ def _checks(suite: str, result: ExpectationSuiteValidationResult) -> list[Check]
                 success=bool(one.success),
                 evaluated=int(found.get("element_count", found.get("observed_value") or 0)),
                 failed=int(found.get("unexpected_count", 0 if one.success else 1)),
-                failing_rows=tuple(rows[:MAX_LISTED]),
+                failing_rows=tuple(map(int, rows[:MAX_LISTED])),
             )
         )
     return checks
-
-
-def _row_numbers(entries: list[dict[str, Any]]) -> list[int]:
-    """One entry with all the numbers where values are left out, one entry a row where they are not."""
-    numbers: list[int] = []
-    for entry in entries:
-        found = entry["row_no"]
-        numbers.extend(map(int, found if isinstance(found, list) else [found]))
-    return numbers
 
 
 def _raised(info: dict[str, Any] | None) -> str | None:
@@ -214,7 +185,3 @@ def _raised(info: dict[str, Any] | None) -> str | None:
         entry.get("exception_message") for entry in entries if isinstance(entry, dict) and entry.get("raised_exception")
     )
     return next(messages, None)
-
-
-def _fields(check: Check) -> dict[str, Any]:
-    return {name: getattr(check, name) for name in check.__dataclass_fields__}

@@ -102,7 +102,6 @@ def _verdict_checks(judge: Judge, evidence: Evidence) -> Iterator[list[Check]]:
         yield gate.check_verdicts(
             judge.catalogue.rules,
             frame,
-            frame[frame["in_error"] == 1].head(MAX_LISTED),
             # what the slices before have not used up: too few or too many rows show in the last one
             rows=rows_left if is_last else len(frame),
             max_row_errors=errors_left,
