@@ -52,6 +52,8 @@ LISTS: Final = (
     ("lottery_admin", "offline-sales/"),
     ("lottery_admin", "offline-sales/{orders}/?tab=requires_action"),
 )
+#: made when somebody presses the button, of every vend or sale there is: for their time alone
+REPORTS: Final = (("provider", "completeness/?show=missing&generate=1"), ("provider", "invoices/uncovered/?generate=1"))
 #: pages of one thing, and forms: for the first paint only
 OTHERS: Final = (
     ("provider", "imports/{dump}/"),
@@ -120,7 +122,7 @@ def main(arguments: Sequence[str]) -> int:
         _say(f"{options.operators} operators, while {options.rows:,} rows are imported ...")
         asked, seconds = _browse_during(stack, lists, dump, options)
         load.append(os.getloadavg()[0])
-        after = lists.one_at_a_time()
+        after, reports = lists.one_at_a_time(), Browsing(stack, REPORTS).one_at_a_time()
         _say("first paints ...")
         painted = first_paints(stack, [(who, path.format(**names)) for who, path in (*LISTS, *OTHERS)])
     found = [
@@ -130,9 +132,18 @@ def main(arguments: Sequence[str]) -> int:
     p95 = _p95([seconds for times in asked.values() for seconds in times])
     _show(found, p95, f"{options.operators} operators during an import of {options.rows:,} rows ({seconds:.0f} s)")
     _show_paints(painted)
+    print(
+        "reports over everything, alone: " + ", ".join(f"{page} {seconds:.2f} s" for page, seconds in reports.items())
+    )
     print(f"load average: {load[0]:.1f} before, {load[1]:.1f} at the end of the import")
     if options.json:
-        figures = {"pages": [asdict(one) for one in found], "p95": p95, "first_paint_ms": painted, "load": load}
+        figures = {
+            "pages": [asdict(one) for one in found],
+            "p95": p95,
+            "reports": reports,
+            "first_paint_ms": painted,
+            "load": load,
+        }
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
     return 0
 

@@ -24,10 +24,27 @@ order by e.asset_no
 limit 1000;
 
 -- name: machines_nowhere()
--- Which machines have open exceptions that belong to no customer?
-select distinct x.asset_no, x.asset_no || ' · ' || coalesce(e.name, 'not in the portal') as name
-from books.exception as x
-left join portal.equipment as e on e.asset_no = x.asset_no
-where x.state = 'open' and x.kind = 'equipment_sync' and x.customer_id is null and x.asset_no is not null
-order by x.asset_no
-limit 1000;
+-- Which machines have open exceptions that belong to no customer? From one to the next in the index, for a machine
+-- may have any number of them.
+with recursive waiting as (
+    select min(x.asset_no) as asset_no
+    from books.exception as x
+    where x.state = 'open' and x.kind = 'equipment_sync' and x.customer_id is null
+    union all
+    select (
+        select min(x.asset_no)
+        from books.exception as x
+        where
+            x.state = 'open' and x.kind = 'equipment_sync' and x.customer_id is null
+            and x.asset_no > w.asset_no
+    )
+    from waiting as w
+    where w.asset_no is not null
+)
+
+select
+    w.asset_no,
+    w.asset_no || ' · '
+    || coalesce((select e.name from portal.equipment as e where e.asset_no = w.asset_no), 'not in the portal') as name
+from (select asset_no from waiting where asset_no is not null limit 1000) as w
+order by w.asset_no;

@@ -1,6 +1,10 @@
 -- name: rows_of_import(import_id, tab, after, row_no, most)
 -- Which rows of a sales import come next, how far is each, and what became of it?
-with page as (
+with file as materialized (
+    select i.kind from intake.import as i where i.id = :import_id
+),
+
+page as (
     select s.row_no, 'sale' as verdict, s.currency, s.amount_minor, null::int as stream_id, null::bigint as seq
     from books.offline_sale as s
     where s.import_id = :import_id
@@ -11,7 +15,7 @@ with page as (
     union all
     select s.row_no, 'sale', s.currency, s.amount_minor, s.stream_id, s.seq
     from books.vend_sale as s
-    where s.import_id = :import_id
+    where s.import_id = :import_id and (select f.kind from file as f) = 'equipment_sync'
     union all
     select t.row_no, t.verdict, t.currency, t.amount_minor, null, null
     from intake.transaction as t

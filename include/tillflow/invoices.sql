@@ -8,20 +8,32 @@ values (:now, :actor, 'invoice', :subject_key, 'denied', :what);
 
 -- name: list_invoices(customers, customer, status, before, most)
 -- Which invoices may this person see, newest first?
+with page as materialized (
+    select i.id
+    from books.invoice as i
+    where
+        (:customers::text[] is null or i.buyer ->> 'key' = any(:customers))
+        and (:customer::text is null or i.buyer ->> 'key' = :customer)
+        and case coalesce(:status::text, '')
+            when '' then true
+            when 'posted' then i.state = 'posted' and i.id not in (select c.invoice_id from books.credit_note as c)
+            when 'credited' then i.id in (select c.invoice_id from books.credit_note as c)
+            else i.state = :status
+        end
+        and (:before::int is null or i.id < :before)
+    order by i.id desc
+    limit :most
+)
+
 select
     i.id, i.buyer ->> 'key', i.buyer ->> 'name', i.currency, i.date_from, i.date_to, s.status, i.invoice_no,
     i.invoice_date, i.due_date, c.credit_no, i.sale_rows, i.net_minor, i.tax_minor, i.total_minor, i.prepared_by,
     i.prepared_at, i.content_hash
-from books.invoice as i
+from page as p
+inner join books.invoice as i on i.id = p.id
 inner join books.invoice_status as s on s.invoice_id = i.id
 left join books.credit_note as c on c.invoice_id = i.id
-where
-    (:customers::text[] is null or i.buyer ->> 'key' = any(:customers))
-    and (:customer::text is null or i.buyer ->> 'key' = :customer)
-    and (:status::text is null or s.status = :status)
-    and (:before::int is null or i.id < :before)
-order by i.id desc
-limit :most;
+order by i.id desc;
 
 -- name: left_out(invoice_id)
 -- What of its range is not in it, and why?

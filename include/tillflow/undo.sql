@@ -43,7 +43,9 @@ where c.id in (
     select p.customer_id
     from books.vend_sale as s
     inner join books.place as p on p.id = s.place_id
-    where s.import_id = :import_id
+    where
+        s.import_id = :import_id
+        and exists (select from intake.import as i where i.id = :import_id and i.kind = 'equipment_sync')
 )
 order by c.key;
 

@@ -33,7 +33,7 @@ VISITS: Final[Mapping[str, tuple[Visit, ...]]] = {
     "/imports/": (Visit("admin", "imports/"),),
     "/imports/{number}/": (Visit("provider", "imports/{dump}/"),),
     "/imports/{import_id}/validation/": (Visit("provider", "imports/{dump}/validation/", is_sandboxed=True),),
-    "/completeness/": (Visit("provider", "completeness/"),),
+    "/completeness/": (Visit("provider", "completeness/"), Visit("provider", "completeness/?show=missing&generate=1")),
     "/offline-sales/": (Visit("uploader", "offline-sales/"),),
     "/offline-sales/import/": (
         Visit("uploader", "offline-sales/import/"),
@@ -57,7 +57,7 @@ VISITS: Final[Mapping[str, tuple[Visit, ...]]] = {
     "/reconciliations/{number}/": (Visit("provider", "reconciliations/{reconciliation}/"),),
     "/invoices/": (Visit("provider", "invoices/"),),
     "/invoices/prepare/": (Visit("provider", "invoices/prepare/"),),
-    "/invoices/uncovered/": (Visit("provider", "invoices/uncovered/"),),
+    "/invoices/uncovered/": (Visit("provider", "invoices/uncovered/?generate=1"),),
     "/invoices/{number}/": (Visit("provider", "invoices/{invoice}/"),),
     "/invoices/{number}/{act}/": (
         Visit("provider", "invoices/{invoice}/post/"),

@@ -148,6 +148,8 @@ def test_completeness_is_read_and_kept_as_csv(sold: Site) -> None:
     assert "VM-30" not in kept.text
     assert kept.text.startswith("﻿EQUIPMENT,") or kept.content.startswith(b"\xef\xbb\xbfEQUIPMENT,")
     assert "agrees with the recorded vends" in get(sold, "completeness/?show=meters&equipment=VM-17")
+    assert "press <em>Show</em>" in get(sold, "completeness/?show=meters"), "every vend is looked at: when asked for"
+    assert "agrees with the recorded vends" in get(sold, "completeness/?show=meters&generate=1")
 
 
 def test_a_file_shows_its_balance_or_why_it_was_refused(sold: Site) -> None:

@@ -125,7 +125,10 @@ def test_a_customers_user_reads_their_own_invoices_only(sold: Site) -> None:
 
 
 def test_what_no_range_has_covered_is_listed_with_what_to_do(sold: Site) -> None:
-    before = get(sold, "invoices/uncovered/")
-    assert '<a href="/tillflow/invoices/?customer=harbour">' in before
+    line = '<a href="/tillflow/invoices/?customer=harbour">'
+    assert line not in get(sold, "invoices/uncovered/"), "every sale is looked at: only when asked for"
+    assert line in get(sold, "invoices/uncovered/?generate=1")
+    assert line in get(sold, "invoices/uncovered/?customer=harbour&generate=1")
+    assert line not in get(sold, "invoices/uncovered/?customer=ridge&generate=1")
     post(sold, "invoices/prepare/", customer="harbour", **JUNE)
-    assert '<a href="/tillflow/invoices/?customer=harbour">' not in get(sold, "invoices/uncovered/")
+    assert line not in get(sold, "invoices/uncovered/?generate=1")

@@ -209,10 +209,17 @@ vend as (
     union all
     -- a machine's clock may be wrong, but it was there when the row was recorded
     select
-        equipment_id,
-        coalesce(least(occurred_at, recorded_at), recorded_at) as vended_at
-    from books.exception
-    where kind = 'equipment_sync' and equipment_id is not null
+        e.id as equipment_id,
+        x.vended_at
+    from portal.equipment as e
+    cross join
+        lateral (
+            select least(occurred_at, recorded_at) as vended_at
+            from books.exception
+            where kind = 'equipment_sync' and equipment_id = e.id
+            order by least(occurred_at, recorded_at) desc
+            limit 1
+        ) as x
     union all
     -- a test or free vend shows that the machine runs and syncs
     select

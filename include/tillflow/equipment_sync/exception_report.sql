@@ -116,14 +116,15 @@ users as (
     group by id
 ),
 
--- `is true` keeps the planner from asking once for each vend: one pass, whatever it knows of the table
+-- once for each user and machine, however many vends they have; `offset 0` keeps it a look into the index
 periods as materialized (
-    select x.consumer_id, x.equipment_id, x.valid
-    from portal.access as x
-    where (
-        (x.consumer_id, x.equipment_id)
-        in (select f.consumer_id, f.equipment_id from ranked as f where f.is_hosted and f.is_same)
-    ) is true
+    select f.consumer_id, f.equipment_id, x.valid
+    from (select distinct r.consumer_id, r.equipment_id from ranked as r where r.is_hosted and r.is_same) as f
+    cross join lateral (
+        select a.valid from portal.access as a
+        where a.consumer_id = f.consumer_id and a.equipment_id = f.equipment_id
+        offset 0
+    ) as x
 ),
 
 accesses as (

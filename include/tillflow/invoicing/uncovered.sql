@@ -8,8 +8,11 @@ with standing as (
         or (i.state = 'posted' and not exists (select from books.credit_note as c where c.invoice_id = i.id))
 ),
 
-last_range as (
-    select customer_id, max(range_to) as range_to from standing group by customer_id
+edges as (
+    select s.customer_id, max(s.range_to) as last_range_to, array_agg(distinct e.edge order by e.edge) as edges
+    from standing as s
+    cross join lateral (values (s.range_from), (s.range_to)) as e (edge)
+    group by s.customer_id
 ),
 
 in_draft as (
@@ -38,23 +41,44 @@ open_sale as (
         and (:customers::text[] is null or c.key = any(:customers))
 ),
 
+-- what falls between two edges is uncovered for one and the same reason
+span as (
+    select
+        o.customer_id,
+        o.currency,
+        e.last_range_to,
+        count(*) as sale_rows,
+        sum(o.amount_minor) as amount_minor,
+        min(o.falls_at) as first_at,
+        max(o.falls_at) as last_at
+    from open_sale as o
+    left join edges as e on e.customer_id = o.customer_id
+    group by o.customer_id, o.currency, e.last_range_to, width_bucket(o.falls_at, e.edges)
+),
+
 explained as (
     select
-        o.*,
+        s.*,
         coalesce(
             (
                 -- a draft before an invoice: it can still be prepared again
                 select min(case a.state when 'draft' then 'draft' else 'missed' end)
                 from standing as a
-                where a.customer_id = o.customer_id and o.falls_at >= a.range_from and o.falls_at < a.range_to
+                where a.customer_id = s.customer_id and s.first_at >= a.range_from and s.first_at < a.range_to
             ),
-            case when o.falls_at < l.range_to then 'gap' else 'next' end
+            case when s.first_at < s.last_range_to then 'gap' else 'next' end
         ) as why
-    from open_sale as o
-    left join last_range as l on l.customer_id = o.customer_id
+    from span as s
 )
 
-select c.key, e.currency, e.why, count(*), sum(e.amount_minor)::bigint, min(e.falls_at), max(e.falls_at)
+select
+    c.key,
+    e.currency,
+    e.why,
+    sum(e.sale_rows)::bigint,
+    sum(e.amount_minor)::bigint,
+    min(e.first_at),
+    max(e.last_at)
 from explained as e
 inner join portal.customer as c on c.id = e.customer_id
 group by c.key, e.currency, e.why

@@ -65,15 +65,19 @@ Form = Annotated[Chosen, Depends(chosen)]
 
 
 @router.get("/")
-def show_completeness(request: Request, desk: Viewer, form: Form, show: Show = "missing") -> HTMLResponse:
-    """One of three lists."""
-    found = list(islice(_rows(desk, form, show), _MOST + 1))
+def show_completeness(
+    request: Request, desk: Viewer, form: Form, show: Show = "silent", generate: str = ""
+) -> HTMLResponse:
+    """One of three lists. Those that go through the vends of many machines wait until they are asked for."""
+    is_asked = show == "silent" or bool(form.equipment or generate)
+    found = list(islice(_rows(desk, form, show), _MOST + 1)) if is_asked else []
     return render(
         request,
         desk,
         "completeness.html",
         form=form,
         show=show,
+        is_asked=is_asked,
         lines=found[:_MOST],
         is_cut=len(found) > _MOST,
         most=_MOST,

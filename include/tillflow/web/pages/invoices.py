@@ -100,13 +100,22 @@ def prepare(
 
 
 @router.get("/uncovered/")
-def show_uncovered(request: Request, desk: Viewer) -> HTMLResponse:
-    """Sales that are in no draft and no standing invoice."""
+def show_uncovered(request: Request, desk: Viewer, customer: _Key = "", generate: str = "") -> HTMLResponse:
+    """Sales that are in no draft and no standing invoice; once asked for, because every sale is looked at."""
     own = desk.customers()
+    if own is not None and customer and customer not in own:
+        desk.missing("customer", customer)
     return render(
-        request, desk, "invoices_uncovered.html", lines=uncovered(desk.conn, own),
-        may_prepare=desk.holds(Capability.PROVIDER), zone=desk.settings.zone,
-    )  # fmt: skip
+        request,
+        desk,
+        "invoices_uncovered.html",
+        is_asked=bool(generate),
+        lines=uncovered(desk.conn, [customer] if customer else own) if generate else [],
+        customer=customer,
+        customers=_customers(desk),
+        may_prepare=desk.holds(Capability.PROVIDER),
+        zone=desk.settings.zone,
+    )
 
 
 @router.get("/{number}/")
