@@ -112,8 +112,11 @@ select
     f.email is null or coalesce(f.payment_type = 'BD', false) or f.address_required as needs_address,
     case
         when f.add_line_1 is not null then f.add_line_1
-        when f.address_format = 'standard' and f.add_street_number is not null and f.add_street_name is not null
-            then concat_ws(' ', f.add_unit, f.add_street_number, f.add_street_name)
+        when f.address_format = 'standard' then concat_ws(' ', f.add_unit, f.add_street_number, f.add_street_name)
+    end as street_as_sent,
+    case
+        when f.add_line_1 is not null or (f.add_street_number is not null and f.add_street_name is not null)
+            then street_as_sent
     end as address_line,
     fingerprint(concat_ws(
         chr(31),

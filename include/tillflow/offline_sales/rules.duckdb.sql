@@ -137,7 +137,7 @@ needs_address and postcode is null
 -- title: Bad Address
 -- message: the street line is longer than 97 characters
 -- action: shorten it
-length(address_line) > 97
+length(street_as_sent) > 97
 
 -- rule: bad_address
 -- column: add_suburb

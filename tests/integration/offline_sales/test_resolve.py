@@ -58,6 +58,12 @@ def test_what_is_left_is_told_at_its_field_and_what_was_corrected_is_kept(centre
     assert centre.desk().resolve(waiting, {"title": "", "email": "ada@example.com"}).is_sale
 
 
+def test_a_street_of_which_a_part_is_missing_may_not_be_too_long_either(centre: CallCentre) -> None:
+    waiting = centre.waiting(ADD_UNIT="u" * 50, ADD_STREET_NAME="s" * 47)  # 98 with the blank between them
+    assert {reason.code for reason in centre.row(waiting).reasons} == {"bad_address"}
+    assert centre.desk().resolve(waiting, {"add_unit": "u" * 49}).is_sale
+
+
 def test_checking_says_the_same_and_keeps_nothing(centre: CallCentre) -> None:
     waiting = centre.waiting(QUANTITY="two", TITLE="Captain")
     before = centre.row(waiting), centre.balance(int(waiting.split("-")[0]))
