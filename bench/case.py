@@ -59,6 +59,8 @@ class Figures:
     #: rows by verdict, where the case knows them
     rows: dict[str, int] = field(default_factory=dict)
     note: str = ""
+    #: `seconds` without the steps that most such programs leave out, where the case has some
+    spared_seconds: float | None = None
     peak_mb: float = 0.0
     process_seconds: float = 0.0
     #: the time limit was reached: there is no figure

