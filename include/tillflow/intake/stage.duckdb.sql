@@ -54,25 +54,7 @@ fields as (
 )
 
 select
-    field['equipment'] as equipment,
-    field['boot_id'] as boot_id,
-    field['txn_seq'] as txn_seq,
-    field['vended_at'] as vended_at,
-    field['selection'] as selection,
-    field['product_code'] as product_code,
-    field['product_name'] as product_name,
-    field['quantity'] as quantity,
-    field['unit_price'] as unit_price,
-    field['currency'] as currency,
-    field['card_no'] as card_no,
-    field['facility_id'] as facility_id,
-    field['access_code'] as access_code,
-    field['pin'] as pin,
-    field['result'] as result,
-    field['accept_any_card'] as accept_any_card,
-    field['override_facility'] as override_facility,
-    field['meter'] as meter,
-    field['board_id'] as board_id,
+    {columns},
     case when cardinality(others) > 0 then to_json(others)::varchar end as extra
 from fields;
 

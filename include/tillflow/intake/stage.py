@@ -118,7 +118,9 @@ def _raw_rows(
     engine: duckdb.DuckDBPyConnection, path: str, dialect: Dialect, layout: Layout
 ) -> duckdb.DuckDBPyRelation:
     if dialect.form == "json_lines":
-        return engine.sql(_SQL["from_json_lines"], params={"path": path, "known": list(layout.known)})
+        fields = ", ".join(f"field['{name}'] as {name}" for name in layout.known)
+        query = _SQL["from_json_lines"].replace("{columns}", fields)
+        return engine.sql(query, params={"path": path, "known": list(layout.known)})
     # A column of the operator's own must not be taken for one of ours.
     columns = {name if name in layout.known else f"extra.{name}": "VARCHAR" for name in dialect.columns}
     parameters: dict[str, Any] = {"path": path, "delimiter": dialect.delimiter, "columns": columns}
