@@ -22,7 +22,8 @@ order by s.id;
 
 -- name: streams_received(since, before)
 -- Which sequences got numbers by the files of that time, from which number on, and from where must one look? From the
--- number before the first, and from the last reading before it of every counter that was read since.
+-- number before the first, and from the last reading before it of every counter that was read since; rows that were taken
+-- back with their import are neither.
 with
 received as materialized (
     select i.id from intake.import as i
@@ -49,8 +50,12 @@ left join lateral (
     select max(s.seq) as seq from books.vend_sale as s where s.stream_id = t.stream_id and s.seq < t.first_seq
 ) as v on true
 left join lateral (
-    select max(s.seq) as seq from intake.transaction as s
-    where s.stream_id = t.stream_id and s.seq < t.first_seq and s.verdict <> 'duplicate'
+    select s.seq from intake.transaction as s
+    where
+        s.stream_id = t.stream_id and s.seq < t.first_seq and s.verdict <> 'duplicate'
+        and not exists (select from books.reversal as r where r.import_id = s.import_id and r.row_no = s.row_no)
+    order by s.seq desc
+    limit 1
 ) as x on true
 left join lateral (
     select min(b.seq) as seq
@@ -59,8 +64,12 @@ left join lateral (
         where r.stream_id = t.stream_id and r.seq >= t.first_seq
     ) as c
     cross join lateral (
-        select max(r.seq) as seq from intake.meter_reading as r
-        where r.stream_id = t.stream_id and r.selection = c.selection and r.seq < t.first_seq and r.meter is not null
+        select r.seq from intake.meter_reading as r
+        where
+            r.stream_id = t.stream_id and r.selection = c.selection and r.seq < t.first_seq and r.meter is not null
+            and not exists (select from books.reversal as v where v.import_id = r.import_id and v.row_no = r.row_no)
+        order by r.seq desc
+        limit 1
     ) as b
 ) as m on true
 order by t.stream_id;
@@ -172,11 +181,13 @@ where
 order by s.owner, s.part, d.selection, d.seq;
 
 -- name: unreadable_readings(since, before)$
--- How many counters could not be read in the files of that time?
+-- How many counters could not be read in the files of that time, as far as these were not taken back?
 select count(*)
 from intake.meter_reading as m
 inner join intake.import as i on i.id = m.import_id
-where m.meter is null and i.received_at >= :since and i.received_at < :before;
+where
+    m.meter is null and i.received_at >= :since and i.received_at < :before
+    and not exists (select from books.reversal as r where r.import_id = m.import_id and r.row_no = m.row_no);
 
 -- name: silent_machines(now, customer, site, equipment)
 -- Which machines at a site have sold nothing for longer than they may? A vend counts whatever its

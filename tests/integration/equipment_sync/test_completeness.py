@@ -23,9 +23,11 @@ from tillflow.equipment_sync.completeness import (
     silent_machines,
     unreadable_readings,
 )
+from tillflow.undo import undo
 
 WRONG_CARD = {"card_no": "nobody"}
 MALFORMED = {"unit_price": "2,50"}
+EVERY_DAY = Received(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
 
 
 def gaps(machines: Machines, **wanted: Any) -> list[tuple[str, str, str]]:
@@ -45,6 +47,16 @@ def at(minute: int) -> dict[str, str]:
 
 def numbered(*numbers: int, **fields: Any) -> list[dict[str, Any]]:
     return [{"txn_seq": str(number), **at(number), **fields} for number in numbers]
+
+
+def next_day(machines: Machines, row: dict[str, str]) -> Received:
+    """Book one vend a day later, by a CSV; the time in which its file came."""
+    machines.importer.now = SECOND_SYNC + timedelta(hours=24)
+    columns = ("equipment", "boot_id", "selection", "product_code", "unit_price", "currency", "card_no",
+               "facility_id", "result", "txn_seq", "vended_at", "meter")  # fmt: skip
+    content = ",".join(columns) + "\n" + ",".join(row[name] for name in columns) + "\n"
+    machines.importer.take(Kind.EQUIPMENT_SYNC, content.encode(), "next.csv")
+    return Received(machines.importer.now, machines.importer.now + timedelta(hours=1))
 
 
 class TestMissingTransactions:
@@ -213,16 +225,37 @@ class TestMeters:
 
     def test_of_a_days_files_also_what_began_before(self, machines: Machines) -> None:
         machines.vends(*numbered(1, meter="500"), *numbered(2, meter="505"), *numbered(3))
-        machines.importer.now = SECOND_SYNC + timedelta(hours=24)
-        columns = ("equipment", "boot_id", "selection", "product_code", "unit_price", "currency", "card_no",
-                   "facility_id", "result", "txn_seq", "vended_at", "meter")  # fmt: skip
-        row = {**GOOD, **at(4), "txn_seq": "4", "meter": "509"}
-        content = ",".join(columns) + "\n" + ",".join(row[name] for name in columns) + "\n"
-        machines.importer.take(Kind.EQUIPMENT_SYNC, content.encode(), "next.csv")
-        day = Received(machines.importer.now, machines.importer.now + timedelta(hours=1))
+        day = next_day(machines, {**GOOD, **at(4), "txn_seq": "4", "meter": "509"})
         found = [(one.seq_before, one.seq, one.counted, one.recorded) for one in
                  meter_differences(machines.conn, received=day)]  # fmt: skip
         assert found == [(2, 4, 4, 2)]
+
+    def test_a_reading_that_was_taken_back_is_as_if_never_made(self, machines: Machines) -> None:
+        machines.vends(*numbered(1, meter="500"), *numbered(2))
+        # a wrong dump: an unreadable counter, and an exception that is taken back as a transaction
+        wrong = machines.vends(
+            *numbered(3, meter="900"), *numbered(4, meter="none"), *numbered(6, meter="1", **MALFORMED)
+        )
+        assert meters(machines) == [("0001", 1, 3, 400, 2, 0)]
+        assert unreadable_readings(machines.conn, EVERY_DAY) == 1
+        assert undo(machines.conn, wrong, actor="lead", now=machines.importer.now, reason="the wrong dump").is_whole
+        assert (meters(machines), gaps(machines)) == ([], [])
+        assert unreadable_readings(machines.conn, EVERY_DAY) == 0
+
+        next_day(
+            machines, {**GOOD, **at(3), "txn_seq": "3", "meter": "505"}
+        )  # the number is free again, and so is its counter
+        assert meters(machines) == [("0001", 1, 3, 5, 2, 0)]
+
+    def test_what_was_taken_back_does_not_shorten_the_look_back_of_a_day(self, machines: Machines) -> None:
+        machines.vends(*numbered(1, meter="500"), *numbered(2))
+        wrong = machines.vends(*numbered(5, meter="501"), *numbered(6, meter="502", **MALFORMED))
+        undo(machines.conn, wrong, actor="lead", now=machines.importer.now, reason="the wrong dump")
+        day = next_day(machines, {**GOOD, **at(8), "txn_seq": "8", "meter": "509"})
+        found = [(one.seq_before, one.seq, one.counted, one.recorded) for one in
+                 meter_differences(machines.conn, received=day)]  # fmt: skip
+        assert found == [(1, 8, 9, 2)]
+        assert [one.numbers for one in missing_transactions(machines.conn, received=day)] == ["3-7"]
 
     def test_nobody_edits_a_reading(self, machines: Machines) -> None:
         machines.vends(*numbered(1, meter="500"))
