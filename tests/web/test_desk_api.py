@@ -230,27 +230,3 @@ def test_an_invoice_without_sales_is_not_posted_and_its_draft_is_discarded(site:
     assert client.get(f"{API}/invoices/{number}/invoice.pdf").status_code == 409
     empty = client.post(f"{API}/invoices", json={"customer": "harbour", "from": "2026-06-01", "to": "2026-06-01"})
     assert empty.status_code == 422
-
-
-def test_lists_scan_no_large_table(site: Site) -> None:
-    """Keyset pages: with many imports the page of one channel is found by its index, not by reading them all."""
-    site.conn.execute(
-        "insert into intake.import (kind, channel_id, file_name, uploader, source, source_version, sha256, size_bytes,"
-        " received_at, booked_at, archive_path) select 'offline_sales', c.id, n || '.csv', 'ann', 'bulk', c.key || n,"
-        " md5(c.id || '-' || n) || md5(n::text), 1, now(), now(), 'x'"
-        " from portal.channel as c cross join generate_series(1, 15000) as n"
-    )
-    from tillflow import import_desk
-
-    with site.owner() as owner:
-        owner.execute("analyze intake.import")
-    with site.desk("uploader") as conn:
-        parameters = {
-            "kinds": ["offline_sales"], "is_every_channel": False, "channels": ["call-centre"], "is_machines": False,
-            "before": None, "most": 51, "channel": None, "file_name": None, "since": None, "status": None,
-            "until": None, "uploader": None,
-        }  # fmt: skip
-        plan = conn.execute("explain " + import_desk._SQL.list_imports.sql, parameters, prepare=False).fetchall()
-    text = "\n".join(line for (line,) in plan)
-    assert "Seq Scan on import" not in text, text
-    assert "Index Scan" in text

@@ -11,7 +11,8 @@ import pytest
 from httpx import Response
 
 from tests.web.conftest import Site, messages
-from tests.web.situations import HEADER, add_import, order_file
+from tests.web.situations import HEADER, add_import, four_orders, order_file
+from tillflow.codes import Kind
 from tillflow.web import dag_runs, uploads
 
 IMPORTS = "/tillflow/api/v1/imports"
@@ -226,3 +227,40 @@ def test_imports_are_listed_newest_first_in_pages_and_only_ones_own(site: Site) 
     assert site.as_("uploader").get(f"/tillflow/api/v1/balance?import={theirs}").status_code == 404
     assert site.denials()[0] == ("uploader", f"import {theirs}", "GET /api/v1/imports/{import_id}")
     assert len(site.as_("auditor").get(IMPORTS).json()["result"]["items"]) == 6
+
+
+def test_the_list_tells_of_each_import_what_the_import_itself_tells(site: Site) -> None:
+    four_orders(site)
+    add_import(site.conn, "call-centre", "empty.csv")
+    add_import(site.conn, None, "dump.csv", Kind.EQUIPMENT_SYNC)
+    client = site.as_("auditor")
+    listed = client.get(IMPORTS).json()["result"]["items"]
+    assert [one["kind"] for one in listed] == ["equipment_sync", "offline_sales", "offline_sales"]
+    assert listed[2]["tabs"] == {
+        "processing": 1, "requires_action": 1, "funds_pending": 1, "successful": 1, "abandoned": 0,
+    }  # fmt: skip
+    for one in listed:
+        assert one == client.get(f"{IMPORTS}/{one['id']}").json()["result"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("status=processing", ["orders.csv"]),
+        ("status=completed", ["theirs.csv", "Empty.csv"]),
+        ("channel=club-stall", ["theirs.csv"]),
+        ("uploader=test", ["orders.csv"]),
+        ("file=EMPTY", ["Empty.csv"]),
+        ("uploader=ann&status=processing", []),
+    ],
+)
+def test_imports_are_filtered(site: Site, query: str, found: list[str]) -> None:
+    four_orders(site)
+    add_import(site.conn, "call-centre", "Empty.csv")
+    add_import(site.conn, "club-stall", "theirs.csv")
+    page = site.as_("auditor").get(f"{IMPORTS}?{query}").json()["result"]
+    assert [one["file_name"] for one in page["items"]] == found
+    assert page["next_cursor"] is None
+    pages = site.as_("auditor").get(f"/tillflow/offline-sales/?{query}").text
+    assert [name for name in ("theirs.csv", "Empty.csv", "orders.csv") if name in pages] == found
+    assert site.as_("auditor").get(f"{IMPORTS}?status=done").status_code == 422

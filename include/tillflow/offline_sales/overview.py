@@ -5,8 +5,8 @@ Everything is derived from the rows at the moment of asking; nothing of it is st
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -43,15 +43,29 @@ class ImportOverview:
 
 def import_overview(conn: Connection, import_id: int) -> ImportOverview | None:
     """The overview of import `import_id`; None where there is no such import of offline sales."""
-    found = _SQL.find_import(conn, import_id=import_id)
-    if found is None:
-        return None
-    file_name, channel, uploader, uploaded_at, status = found
+    return import_overviews(conn, [import_id]).get(import_id)
+
+
+def import_overviews(conn: Connection, import_ids: Collection[int]) -> dict[int, ImportOverview]:
+    """Import -> its overview, of those that are imports of offline sales; two queries for however many."""
+    totals: defaultdict[int, list[tuple[str, str, str, int, int, datetime | None]]] = defaultdict(list)
+    for import_id, *line in _SQL.totals(conn, import_ids=list(import_ids)):
+        totals[import_id].append(tuple(line))
+    return {
+        import_id: _overview(totals[import_id], import_id, *about)
+        for import_id, *about in _SQL.find_imports(conn, import_ids=list(import_ids))
+    }
+
+
+def _overview(
+    totals: Iterable[tuple[str, str, str, int, int, datetime | None]],
+    import_id: int, file_name: str, channel: str | None, uploader: str, uploaded_at: datetime, status: str,
+) -> ImportOverview:  # fmt: skip
     total: Counter[str] = Counter()
     by_type: dict[PaymentType, Counter[str]] = {payment_type: Counter() for payment_type in PaymentType}
     tabs = dict.fromkeys(Tab, 0)
     retries = []
-    for payment_type, tab, currency, rows, minor, next_retry_at in _SQL.totals(conn, import_id=import_id):
+    for payment_type, tab, currency, rows, minor, next_retry_at in totals:
         total[currency] += minor
         by_type[PaymentType(payment_type)][currency] += minor
         tabs[Tab(tab)] += rows

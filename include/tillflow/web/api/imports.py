@@ -10,11 +10,11 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from tillflow.codes import Kind
-from tillflow.import_desk import ImportLine, find_import, list_imports
+from tillflow.codes import ImportStatus, Kind
+from tillflow.import_desk import ImportFilter, ImportLine, find_import, list_imports
 from tillflow.intake.balance import BUCKETS, balance_of
 from tillflow.money import from_minor
-from tillflow.offline_sales.overview import ImportOverview, import_overview
+from tillflow.offline_sales.overview import ImportOverview, import_overview, import_overviews
 from tillflow.web.answers import REFUSALS, Answer, Message
 from tillflow.web.grants import Desk, needs
 from tillflow.web.importing import preview_upload, take_upload
@@ -26,6 +26,7 @@ router = APIRouter(tags=["imports"], responses=REFUSALS)
 _SEES = (*SEES_SALES, *SEES_MACHINES)
 Viewer = Annotated[Desk, Depends(needs(*_SEES))]
 Importer = Annotated[Desk, Depends(needs(*IMPORTS))]
+Text = Annotated[str | None, Query(min_length=1, max_length=200)]
 
 #: bucket -> its name in an answer
 _NAMES: Final = {
@@ -111,13 +112,27 @@ async def add_import(
 
 @router.get("/imports")
 def get_imports(
-    desk: Viewer, kind: Kind | None = None, limit: Limit = 50, cursor: Cursor = None
+    desk: Viewer,
+    kind: Kind | None = None,
+    status: ImportStatus | None = None,
+    channel: Text = None,
+    uploader: Text = None,
+    file: Text = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Answer[Page[ImportAnswer]]:
-    """Imports of one's own channels, and of machines and portal data for the provider; newest first."""
+    """Imports of one's own channels, and of machines and portal data for the provider; newest first.
+
+    `file` is a part of the file's name. A page with a `next_cursor` may have fewer than `limit`, even none: so far
+    was looked.
+    """
+    wanted = ImportFilter(status=status, channel=channel, uploader=uploader, file_name=file)
     kinds = [kind] if kind else list(Kind)
-    found = list_imports(desk.conn, desk.sight, kinds, limit=limit + 1, before=cursor)
-    shown = [_answer(line, import_overview(desk.conn, line.import_id)) for line in found[:limit]]
-    return Answer(result=Page(items=shown, next_cursor=shown[-1].id if len(found) > limit else None))
+    before = min(cursor, 2**31 - 1) if cursor else None
+    page = list_imports(desk.conn, desk.sight, kinds, limit=limit, before=before, wanted=wanted)
+    overviews = import_overviews(desk.conn, [line.import_id for line in page.lines])
+    shown = [_answer(line, overviews.get(line.import_id)) for line in page.lines]
+    return Answer(result=Page(items=shown, next_cursor=page.older))
 
 
 @router.get("/imports/{import_id}")

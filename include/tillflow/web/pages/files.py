@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from tillflow.codes import Kind
-from tillflow.import_desk import ImportFilter, file_errors_of, find_import, list_imports
+from tillflow.import_desk import ImportFilter, ImportPage, file_errors_of, find_import, list_imports
 from tillflow.intake.balance import BUCKETS, balance_of
 from tillflow.reporting.figures import limits_of
 from tillflow.web.dag_runs import Run
@@ -40,18 +40,23 @@ def show_files(
         except (ValueError, OverflowError):
             errors["day"] = ["no such day: write it as 2026-06-30"]
     kinds = [Kind(kind)] if kind in set(Kind) else list(Kind)
-    found = (
-        []
-        if errors
-        else list_imports(
-            desk.conn, desk.sight, kinds, limit=_PAGE + 1, before=before, wanted=ImportFilter(received=received)
-        )
-    )
-    lines, more = found[:_PAGE], found[_PAGE:]
+    page = ImportPage([], None)
+    if not errors:
+        wanted = ImportFilter(received=received)
+        page = list_imports(desk.conn, desk.sight, kinds, limit=_PAGE, before=before, wanted=wanted)
     return render(
-        request, desk, "files.html", status=422 if errors else 200, lines=lines, kinds=list(Kind), kind=kind, day=day,
-        errors=errors, older=lines[-1].import_id if more else None, is_first=before is None,
-    )  # fmt: skip
+        request,
+        desk,
+        "files.html",
+        status=422 if errors else 200,
+        lines=page.lines,
+        older=page.older,
+        is_first=before is None,
+        kinds=list(Kind),
+        kind=kind,
+        day=day,
+        errors=errors,
+    )
 
 
 @router.get("/{number}/")

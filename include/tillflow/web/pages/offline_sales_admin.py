@@ -37,16 +37,14 @@ def show_imports(
         uploader=uploader.strip() or None,
         file_name=file.strip() or None,
     )
-    kinds = [Kind.OFFLINE_SALES]
-    found = list_imports(desk.conn, desk.sight, kinds, limit=_PAGE + 1, before=before, wanted=wanted)
-    lines, more = found[:_PAGE], found[_PAGE:]
+    page = list_imports(desk.conn, desk.sight, [Kind.OFFLINE_SALES], limit=_PAGE, before=before, wanted=wanted)
     filters = {"status": wanted.status or "", "channel": channel, "uploader": uploader, "file": file}
     return render(
         request,
         desk,
         "offline_sales_admin.html",
-        imports=lines,
-        older=lines[-1].import_id if more else None,
+        imports=page.lines,
+        older=page.older,
         is_first=before is None,
         filters=filters,
         is_filtered=any(filters.values()),

@@ -55,7 +55,7 @@ def show_overview(request: Request, desk: Annotated[Desk, Depends(needs(*ANY))])
 
 
 def _latest_imports(desk: Desk) -> Sequence[ImportLine]:
-    return list_imports(desk.conn, desk.sight, list(Kind), limit=_IMPORTS)
+    return list_imports(desk.conn, desk.sight, list(Kind), limit=_IMPORTS).lines
 
 
 def _charts(figures: Overview) -> dict[str, Markup]:
