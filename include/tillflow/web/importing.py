@@ -5,7 +5,6 @@ REST and the pages call this.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
@@ -20,11 +19,10 @@ from tillflow.intake.receive import Delivery
 from tillflow.intake.source import LocalFile
 from tillflow.web.dag_runs import Run, start
 from tillflow.web.grants import Desk
+from tillflow.web.previews import a_turn
 from tillflow.web.uploads import Upload
 
 _UPLOADS: Final = (Capability.OFFLINE_SALES_UPLOAD, Capability.OFFLINE_SALES_ADMIN)
-#: a preview judges in this process and holds its memory; more at once would wait for each other anyway
-_PREVIEWS: Final = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +62,10 @@ def take_upload(desk: Desk, upload: Upload, kind: Kind, channel: str | None) -> 
 
 
 def preview_upload(desk: Desk, upload: Upload, kind: Kind, channel: str | None) -> Booked:
-    """What importing the file would do; nothing is kept. Raises as `take_upload`."""
+    """What importing the file would do; nothing is kept. Raises as `take_upload`, UnavailableError as `a_turn`."""
     delivery = _delivery(desk, upload, kind, channel)
     try:
-        with _PREVIEWS:
+        with a_turn():
             return imports.preview(desk.conn, delivery, desk.settings)
     except FileRefusedError as refused:
         refused.import_id = None  # not kept either

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 from uuid import uuid4
 
 from tillflow import reconciliations
@@ -17,9 +16,7 @@ from tillflow.reconciliation.scope import Kind, Scope
 from tillflow.reporting.reconciliation_report import records
 from tillflow.web.dag_runs import Run, start
 from tillflow.web.grants import Desk
-
-#: a preview judges in this process and holds its memory; more at once would wait for each other anyway
-_PREVIEWS: Final = threading.BoundedSemaphore(2)
+from tillflow.web.previews import a_turn
 
 
 def begin(desk: Desk, scope: Scope, *, notify: str | None = None) -> tuple[int, Run]:
@@ -40,8 +37,11 @@ def begin(desk: Desk, scope: Scope, *, notify: str | None = None) -> tuple[int, 
 
 
 def preview(desk: Desk, scope: Scope) -> Counts:
-    """What reconciling would come to; nothing is kept. Raises UnknownScopeError, AlreadyRunningError."""
-    with _PREVIEWS:
+    """What reconciling would come to; nothing is kept.
+
+    Raises UnknownScopeError, AlreadyRunningError, UnavailableError.
+    """
+    with a_turn():
         return reconciliations.preview(desk.conn, scope, desk.settings, requested_by=desk.person)
 
 
