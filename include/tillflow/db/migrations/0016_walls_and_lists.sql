@@ -77,3 +77,68 @@ comment on function intake.imports_that_may_be is
 'imports before `before` that may be processing, requires action or rejected, newest first; none that is is left out';
 revoke all on function intake.imports_that_may_be from public;
 grant execute on function intake.imports_that_may_be to tillflow_app, tillflow_auditor;
+
+-- The second wall (see 0013), for more of what is not written by COPY. Reading: what is one's own. Writing invoices and
+-- reconciliations: the provider alone, for a customer's user may read the own ones and the auditor all.
+alter table books.invoice enable row level security;
+create policy everything on books.invoice to tillflow_app, tillflow_auditor using (true) with check (true);
+create policy of_the_desk on books.invoice as restrictive to tillflow_desk using (
+    current_user <> 'tillflow_desk'
+    or (select portal.desk_holds('provider', 'auditor'))
+    or customer_id = any((select portal.desk_customers())::int[])
+) with check (current_user <> 'tillflow_desk' or (select portal.desk_holds('provider')));
+
+do $$
+declare
+    part text;
+begin
+    foreach part in array array[
+        'invoice_line', 'invoice_tax', 'invoice_left_out', 'invoice_sale', 'invoiced_sale', 'invoice_number',
+        'credit_note'
+    ] loop
+        execute format('alter table books.%I enable row level security', part);
+        execute format('create policy everything on books.%I to tillflow_app, tillflow_auditor '
+            'using (true) with check (true)', part);
+        -- whoever sees all looks nothing up: an invoice may have a million sales
+        execute format('create policy of_the_desk on books.%1$I as restrictive to tillflow_desk using ('
+            'current_user <> ''tillflow_desk'' '
+            'or (select portal.desk_holds(''provider'', ''auditor'')) '
+            'or exists (select from books.invoice as i where i.id = %1$I.invoice_id)'
+            ') with check (current_user <> ''tillflow_desk'' or (select portal.desk_holds(''provider'')))', part);
+    end loop;
+    foreach part in array array['number_series', 'reconciliation', 'reconciliation_record'] loop
+        execute format('alter table books.%I enable row level security', part);
+        execute format('create policy everything on books.%I to tillflow_app, tillflow_auditor '
+            'using (true) with check (true)', part);
+        execute format('create policy of_the_desk on books.%I as restrictive to tillflow_desk using ('
+            'current_user <> ''tillflow_desk'' or (select portal.desk_holds(''provider'', ''auditor''))'
+            ') with check (current_user <> ''tillflow_desk'' or (select portal.desk_holds(''provider'')))', part);
+    end loop;
+    -- a row that goes is checked by no `with check`
+    foreach part in array array['invoice_sale', 'invoiced_sale'] loop
+        execute format('create policy let_go_by_the_provider on books.%I as restrictive for delete to tillflow_desk '
+            'using (current_user <> ''tillflow_desk'' or (select portal.desk_holds(''provider'')))', part);
+    end loop;
+end;
+$$;
+
+alter table books.payment_attempt enable row level security;
+create policy everything on books.payment_attempt to tillflow_app, tillflow_auditor using (true) with check (true);
+create policy of_the_desk on books.payment_attempt as restrictive to tillflow_desk using (
+    current_user <> 'tillflow_desk'
+    or exists (select from books.payment as p where p.id = payment_attempt.payment_id)
+);
+
+alter table intake.correction enable row level security;
+create policy everything on intake.correction to tillflow_app, tillflow_auditor using (true) with check (true);
+create policy of_the_desk on intake.correction as restrictive to tillflow_desk using (
+    current_user <> 'tillflow_desk'
+    or exists (select from intake.import as i where i.id = correction.import_id)
+);
+
+alter table intake.validation enable row level security;
+create policy everything on intake.validation to tillflow_app, tillflow_auditor using (true) with check (true);
+create policy of_the_desk on intake.validation as restrictive to tillflow_desk using (
+    current_user <> 'tillflow_desk'
+    or exists (select from intake.import as i where i.id = validation.import_id)
+);
