@@ -12,9 +12,16 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from airflow.providers.smtp.hooks.smtp import SmtpHook
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowFailException
 
+from tillflow import mail_desk
 from tillflow.airflow_edge.connections import MAIL_CONNECTION
+from tillflow.airflow_edge.runs import started_by
+from tillflow.clock import utc_now
+from tillflow.db.connection import Connection
 from tillflow.errors import UnavailableError
+from tillflow.exception_closing import BadReasonError
 from tillflow.mail import Deliver, Outgoing, SendResult
 from tillflow.mail.delivery import RecipientsRefusedError
 from tillflow.mail.mime import to_mime
@@ -47,6 +54,27 @@ def deliver_with(hook: SmtpHook, *, sender: str) -> Deliver:
             raise RecipientsRefusedError(codes, taken=True)
 
     return deliver
+
+
+def resend_if_asked(conn: Connection) -> int:
+    """What the form of `send_mail` asks for, in the name of who sent it; returns how many mails are queued again.
+
+    Raises AirflowFailException where they may not, or gave no reason.
+    """
+    context: Any = get_current_context()
+    params, (person, is_person) = context["params"], started_by(context)
+    if not params.get("resend_failed"):
+        return 0
+    try:
+        return mail_desk.resend_failed(
+            conn,
+            person=person if is_person else "send_mail",
+            now=utc_now(),
+            reason=params.get("reason") or "",
+            is_vouched_for=not is_person,
+        )
+    except (mail_desk.NotGrantedError, BadReasonError) as error:
+        raise AirflowFailException(str(error)) from None
 
 
 def raise_if_stopped(result: SendResult) -> None:
