@@ -190,106 +190,76 @@ where
     and not exists (select from books.reversal as r where r.import_id = m.import_id and r.row_no = m.row_no);
 
 -- name: silent_machines(now, customer, site, equipment)
--- Which machines at a site have sold nothing for longer than they may? A vend counts whatever its
--- verdict. The latest vend of a boot is the one with its greatest number: one look into the index.
-with latest_sale as (
+-- Which machines at a site have sold nothing for longer than they may? A vend counts whatever its verdict. Each machine
+-- is looked up: the latest vend of a boot is the one with its greatest number, the latest exception has an index.
+with at_a_site as (
     select
-        p.equipment_id,
-        least(v.vended_at, v.recorded_at) as vended_at
-    from intake.stream as s
-    cross join
-        lateral (
-            select
-                place_id,
-                vended_at,
-                recorded_at
-            from books.vend_sale
-            where stream_id = s.id
-            order by seq desc
-            limit 1
-        ) as v
-    inner join books.place as p on p.id = v.place_id
-    where s.kind = 'equipment_sync'
-),
-
-vend as (
-    select
-        equipment_id,
-        vended_at
-    from latest_sale
-    union all
-    -- a machine's clock may be wrong, but it was there when the row was recorded
-    select
-        e.id as equipment_id,
-        x.vended_at
-    from portal.equipment as e
-    cross join
-        lateral (
-            select least(occurred_at, recorded_at) as vended_at
-            from books.exception
-            where kind = 'equipment_sync' and equipment_id = e.id
-            order by least(occurred_at, recorded_at) desc
-            limit 1
-        ) as x
-    union all
-    -- a test or free vend shows that the machine runs and syncs
-    select
-        e.id as equipment_id,
-        coalesce(least(intake.instant_of(t.vended_at), i.booked_at), i.booked_at) as vended_at
-    from intake.stream as s
-    inner join portal.equipment as e on e.asset_no = s.owner
-    cross join
-        lateral (
-            select
-                import_id,
-                raw ->> 'vended_at' as vended_at
-            from intake.transaction
-            where stream_id = s.id and verdict <> 'duplicate'
-            order by seq desc
-            limit 1
-        ) as t
-    inner join intake.import as i on i.id = t.import_id
-    where s.kind = 'equipment_sync'
-),
-
-last_vend as (
-    select
-        equipment_id,
-        max(vended_at) as vended_at
-    from vend
-    group by equipment_id
-),
-
-at_a_site as (
-    select
+        e.id,
         e.asset_no,
         e.name,
         s.name as site,
         c.name as customer,
-        l.vended_at,
-        :now - greatest(l.vended_at, lower(a.valid)) as silence,
-        e.silent_after_hours,
-        s.key as site_key,
-        c.key as customer_key
+        lower(a.valid) as placed_at,
+        e.silent_after_hours
     from portal.equipment as e
     inner join portal.allocation as a on a.equipment_id = e.id and a.valid @> :now::timestamptz
     inner join portal.site as s on s.id = a.site_id
     inner join portal.customer as c on c.id = s.customer_id
-    left join last_vend as l on l.equipment_id = e.id
+    where
+        (:customer::text is null or c.key = :customer)
+        and (:site::text is null or s.key = :site)
+        and (:equipment::text is null or e.asset_no = :equipment)
+),
+
+heard_of as (
+    select m.*, :now - greatest(l.vended_at, m.placed_at) as silence, l.vended_at
+    from at_a_site as m
+    cross join lateral (
+        select greatest(
+            (
+                select max(least(v.vended_at, v.recorded_at))
+                from intake.stream as s
+                cross join lateral (
+                    select b.vended_at, b.recorded_at
+                    from books.vend_sale as b
+                    where b.stream_id = s.id
+                    order by b.seq desc
+                    limit 1
+                ) as v
+                where s.kind = 'equipment_sync' and s.owner = m.asset_no
+            ),
+            -- a machine's clock may be wrong, but it was there when the row was recorded
+            (
+                select max(least(x.occurred_at, x.recorded_at))
+                from books.exception as x
+                where x.kind = 'equipment_sync' and x.equipment_id = m.id
+            ),
+            -- a test or free vend shows that the machine runs and syncs
+            (
+                select max(least(intake.instant_of(t.vended_at), i.booked_at))
+                from intake.stream as s
+                cross join lateral (
+                    select r.import_id, r.raw ->> 'vended_at' as vended_at
+                    from intake.transaction as r
+                    where r.stream_id = s.id and r.verdict <> 'duplicate'
+                    order by r.seq desc
+                    limit 1
+                ) as t
+                inner join intake.import as i on i.id = t.import_id
+                where s.kind = 'equipment_sync' and s.owner = m.asset_no
+            )
+        ) as vended_at
+    ) as l
 )
 
 select
-    asset_no,
-    name,
-    site,
-    customer,
-    vended_at,
-    floor(extract(epoch from silence) / 3600)::int as silent_hours,
-    silent_after_hours
-from at_a_site
-where
-    silence > make_interval(hours => silent_after_hours)
-    and (:customer::text is null or customer_key = :customer)
-    and (:site::text is null or site_key = :site)
-    and (:equipment::text is null or asset_no = :equipment)
-order by silence desc, asset_no;
+    h.asset_no,
+    h.name,
+    h.site,
+    h.customer,
+    h.vended_at,
+    floor(extract(epoch from h.silence) / 3600)::int as silent_hours,
+    h.silent_after_hours
+from heard_of as h
+where h.silence > make_interval(hours => h.silent_after_hours)
+order by h.silence desc, h.asset_no;

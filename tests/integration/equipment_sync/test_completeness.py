@@ -12,6 +12,7 @@ import pytest
 
 from tests.integration.equipment_sync.conftest import GOOD, SAMPLES, SECOND_SYNC, Machines
 from tillflow.codes import Kind
+from tillflow.db.connection import connect
 from tillflow.equipment_sync import completeness_export as export
 from tillflow.equipment_sync.completeness import (
     MachineFilter,
@@ -280,6 +281,56 @@ def test_a_test_vend_shows_that_a_machine_is_not_silent(machines: Machines) -> N
     assert silent_machines(machines.conn, MachineFilter(equipment="VM-17"), now=now) == []
     (one,) = silent_machines(machines.conn, MachineFilter(equipment="VM-18"), now=now)
     assert one.last_vend_at is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        WRONG_CARD,
+        {"txn_seq": "many"},
+        MALFORMED,
+        {"result": "free"},
+        {"txn_seq": "many", **WRONG_CARD},
+        {},
+    ],
+    ids=["exception", "number unreadable", "price unreadable", "free", "number unreadable, card unknown", "sale"],
+)
+def test_whatever_became_of_its_latest_vend_a_machine_was_heard_of_then(
+    machines: Machines, fields: dict[str, str]
+) -> None:
+    machines.vends({"vended_at": "2026-06-10T09:00:00Z"}, {"vended_at": "2026-06-13T09:00:00Z"} | fields)
+    (one,) = silent_machines(
+        machines.conn, MachineFilter(equipment="VM-17"), now=datetime(2026, 6, 16, 12, 30, tzinfo=UTC)
+    )
+    assert (one.last_vend_at, one.silent_hours) == (datetime(2026, 6, 13, 9, tzinfo=UTC), 75)
+
+
+def test_a_machine_whose_clock_is_ahead_was_heard_of_when_its_row_was_recorded(machines: Machines) -> None:
+    machines.vends({"vended_at": "2099-01-01T00:00:00Z"})
+    now = SECOND_SYNC + timedelta(hours=60)
+    (one,) = silent_machines(machines.conn, MachineFilter(equipment="VM-17"), now=now)
+    assert (one.last_vend_at, one.silent_hours) == (SECOND_SYNC, 60)
+
+
+def test_silent_machines_are_looked_up_whatever_was_ever_recorded(database: str, machines: Machines) -> None:
+    machines.vends({"vended_at": "2026-06-13T09:00:00Z"} | WRONG_CARD)
+    with connect(database) as owner:
+        owner.execute(
+            "insert into books.exception (import_id, row_no, kind, reasons, state, closed_at, occurred_at, recorded_at,"
+            " asset_no, equipment_id, currency, amount_minor)"
+            " select 999, n, 'equipment_sync', '{malformed_row}', 'written_off', now(),"
+            " timestamptz '2026-06-01Z' - n * interval '1 minute', '2026-06-01Z', 'VM-17', x.equipment_id, 'AUD', 1"
+            " from books.exception as x cross join generate_series(1, 20000) as n"
+        )
+        owner.execute("analyze books.exception")
+    now = datetime(2026, 6, 16, 12, tzinfo=UTC)
+    touched = "select coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) from pg_stat_xact_user_tables"
+    with machines.conn.transaction():
+        found = {one.asset_no: one.last_vend_at for one in silent_machines(machines.conn, now=now)}
+        rows = machines.conn.execute(f"{touched} where relname = 'exception'").fetchone()
+    assert found["VM-17"] == datetime(2026, 6, 13, 9, tzinfo=UTC)
+    assert rows is not None
+    assert rows[0] < 20
 
 
 def test_every_list_is_a_csv_file(machines: Machines) -> None:

@@ -121,12 +121,15 @@ class Day:
         )
         stream = (
             self.conn.execute(
-                "insert into intake.stream (kind, owner, part) values ('equipment_sync', %s, %s)"
+                "insert into intake.stream (kind, owner, part)"
+                " select 'equipment_sync', asset_no, %s from portal.equipment where id = %s"
                 " on conflict (kind, owner, part) do nothing returning id",
-                [str(equipment_id), boot],
+                [boot, equipment_id],
             ).fetchone()
             or self.conn.execute(
-                "select id from intake.stream where owner = %s and part = %s", [str(equipment_id), boot]
+                "select s.id from intake.stream as s inner join portal.equipment as e on e.asset_no = s.owner"
+                " where e.id = %s and s.part = %s",
+                [equipment_id, boot],
             ).fetchone()
         )
         assert place
