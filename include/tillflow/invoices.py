@@ -179,6 +179,8 @@ def list_invoices(
     status: str | None = None,
 ) -> list[InvoiceLine]:
     """At most `limit` invoices of these customers (None: of all), newest first, older than invoice `before`."""
+    if customer is None and customers is not None and len(customers) == 1:
+        customer = customers[0]  # one of them is found by an index, in order
     found = _SQL.list_invoices(
         conn,
         customers=None if customers is None else list(customers),

@@ -3,6 +3,7 @@ create index import_of_kind on intake.import (kind, id);
 create index import_not_booked on intake.import (id)
 where booked_at is null and rejected_at is null and undone_at is null;
 create index import_rejected on intake.import (id) where rejected_at is not null or undone_at is not null;
+create index invoice_newest_of_customer on books.invoice (customer_id, id);
 create index refund_waiting on books.refund (payment_id) where state in ('refused', 'to_pay_out');
 
 -- Each step is one probe of an index for the next older import, however many rows the one before has. As the owner:
