@@ -5,6 +5,5 @@ where state = 'open' and kind = 'equipment_sync' and customer_id is null;
 -- a machine's latest one, to see that it is not silent
 create index exception_of_machine on books.exception (equipment_id, least(occurred_at, recorded_at))
 where kind = 'equipment_sync';
--- the newest of a customer, and of a state
-create index invoice_of_buyer on books.invoice ((buyer ->> 'key'), id);
+-- the newest in a state; 0016 has those of a customer
 create index invoice_of_state on books.invoice (state, id);
