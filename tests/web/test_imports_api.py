@@ -12,6 +12,7 @@ from httpx import Response
 
 from tests.web.conftest import Site, messages
 from tests.web.situations import HEADER, add_import, four_orders, order_file
+from tillflow import import_desk
 from tillflow.codes import Kind
 from tillflow.web import dag_runs, uploads
 
@@ -264,3 +265,19 @@ def test_imports_are_filtered(site: Site, query: str, found: list[str]) -> None:
     pages = site.as_("auditor").get(f"/tillflow/offline-sales/?{query}").text
     assert [name for name in ("theirs.csv", "Empty.csv", "orders.csv") if name in pages] == found
     assert site.as_("auditor").get(f"{IMPORTS}?status=done").status_code == 422
+
+
+def test_a_search_that_finds_nothing_so_far_says_so_and_goes_on(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = add_import(site.conn, "call-centre", "wanted.csv")
+    for number in range(60):
+        add_import(site.conn, "call-centre", f"{number}.csv")
+    monkeypatch.setattr(import_desk, "_MOST", 51)
+    client = site.as_("uploader")
+    first = client.get(f"{IMPORTS}?file=wanted").json()["result"]
+    assert (first["items"], first["next_cursor"]) == ([], 11)
+    second = client.get(f"{IMPORTS}?file=wanted&cursor=11").json()["result"]
+    assert ([one["id"] for one in second["items"]], second["next_cursor"]) == ([wanted], None)
+    page = client.get("/tillflow/offline-sales/?file=wanted").text
+    assert "None of the imports since number 11 is like that" in page
+    assert '<a href="/tillflow/offline-sales/?before=11&amp;file=wanted" rel="next">Older</a>' in page
+    assert "wanted.csv" in client.get("/tillflow/offline-sales/?file=wanted&before=11").text

@@ -65,6 +65,7 @@ def test_a_page_touches_few_invoices(many: str, person: str, wanted: dict[str, A
         page = list_invoices(conn, given.pop("customers"), limit=50, **given)
         touched = conn.execute(_TOUCHED).fetchone()
     assert [one.invoice_id for one in page] == list(found)
+    assert {one.status for one in page} <= {"discarded" if one == 1 else "draft" for one in found}
     assert touched is not None
     is_walled_in = person == "user" and wanted["customers"] is None
     assert is_walled_in or touched[0] < FEW
