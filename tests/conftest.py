@@ -1,24 +1,20 @@
-"""A real PostgreSQL for every test that asks: one server per session, one fresh database per test."""
+"""A real PostgreSQL for every test that asks: one server per session, one database like new per test."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
 import pytest
-from psycopg import sql
 
+from tests.databases import Databases
 from tillflow.db import migrate
 from tillflow.db.connection import APP_ROLE, Connection, connect
 from tillflow.stack.postgres import PostgresServer, running_postgres
 from tillflow.stack.run_tests import TEMPORARY_ROOT
-
-_numbers = itertools.count(1)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -44,21 +40,18 @@ def migrated(postgres: PostgresServer) -> str:
     return "tillflow"
 
 
+@pytest.fixture(scope="session")
+def databases(postgres: PostgresServer, migrated: str) -> Databases:
+    """The databases that have every migration and nothing else."""
+    return Databases(postgres, migrated)
+
+
 @pytest.fixture
-def database(postgres: PostgresServer, migrated: str) -> Iterator[str]:
-    """URL of a fresh, migrated database, as its owner; dropped afterwards."""
-    name = f"test_{next(_numbers)}"
-    owner = postgres.url("tillflow")
-    with psycopg.connect(postgres.superuser_url, autocommit=True) as admin:
-        admin.execute(
-            sql.SQL("create database {} template {} owner tillflow_migrator").format(
-                sql.Identifier(name), sql.Identifier(migrated)
-            )
-        )
-        admin.execute(sql.SQL("grant temporary on database {} to tillflow_app").format(sql.Identifier(name)))
-    yield urlunsplit(urlsplit(owner)._replace(path=f"/{name}"))
-    with psycopg.connect(postgres.superuser_url, autocommit=True) as admin:
-        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+def database(postgres: PostgresServer, databases: Databases) -> Iterator[str]:
+    """URL of a migrated database in which nothing is, as its owner."""
+    name, uses = databases.take()
+    yield urlunsplit(urlsplit(postgres.url("tillflow"))._replace(path=f"/{name}"))
+    databases.give_back(name, uses)
 
 
 @pytest.fixture
