@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Final
 
@@ -25,7 +26,18 @@ _SECONDS: Final = 10
 _IMPORTS: Final = 8
 #: silent machines and reasons that are drawn; the tables have all
 _DRAWN: Final = 10
-_figures: Final[Remembered[Overview]] = Remembered(_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What everybody with the same view is shown for some seconds. `charts`: name -> drawing."""
+
+    figures: Overview
+    charts: dict[str, Markup]
+    imports: Sequence[ImportLine]
+
+
+_drawn: Final[Remembered[Drawn]] = Remembered(_SECONDS)
 _runs: Final[Remembered[list[LatestRun]]] = Remembered(_SECONDS)
 
 
@@ -35,27 +47,32 @@ def show_overview(request: Request, desk: Annotated[Desk, Depends(needs(*ANY))])
     view = View(desk.sight, desk.customers())
     info = desk.conn.info
     where = (info.host, info.port, info.dbname)
-    figures = _figures.get((where, view), lambda: overview(desk.conn, view, zone=desk.settings.zone, now=desk.now))
-    sees_imports = view.sight.is_machines or view.sight.channels is None or bool(view.sight.channels)
+    drawn = _drawn.get((where, view), lambda: _draw(desk, view))
     return render(
         request,
         desk,
         "overview.html",
-        figures=figures,
+        figures=drawn.figures,
         age_columns=[(age, "number") for age in AGES],
         money_states=MONEY_STATES,
-        money_columns=[(money.currency, "number") for money in figures.money],
-        charts=_charts(figures),
-        sees_imports=sees_imports,
+        money_columns=[(money.currency, "number") for money in drawn.figures.money],
+        charts=drawn.charts,
+        sees_imports=_sees_imports(view),
         sees_payments=view.sight.channels is None or bool(view.sight.channels),
         sees_machines=desk.holds(*SEES_MACHINES, Capability.CUSTOMER_USER),
-        imports=_latest_imports(desk) if sees_imports else [],
+        imports=drawn.imports,
         runs=_runs.get("", latest_runs) if desk.holds(*SEES_MACHINES, Capability.OFFLINE_SALES_ADMIN) else [],
     )
 
 
-def _latest_imports(desk: Desk) -> Sequence[ImportLine]:
-    return list_imports(desk.conn, desk.sight, list(Kind), limit=_IMPORTS).lines
+def _sees_imports(view: View) -> bool:
+    return view.sight.is_machines or view.sight.channels is None or bool(view.sight.channels)
+
+
+def _draw(desk: Desk, view: View) -> Drawn:
+    figures = overview(desk.conn, view, zone=desk.settings.zone, now=desk.now)
+    found = list_imports(desk.conn, view.sight, list(Kind), limit=_IMPORTS).lines if _sees_imports(view) else []
+    return Drawn(figures, _charts(figures), found)
 
 
 def _charts(figures: Overview) -> dict[str, Markup]:
