@@ -5,7 +5,9 @@ from __future__ import annotations
 import codecs
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 from tillflow.intake.source import Source
 
@@ -51,11 +53,13 @@ def scan(source: Source) -> Scan:
         if is_utf8 and not (block.isascii() and decoder.getstate()[0] == b""):
             is_utf8 = _decodes(decoder, block)
         line_start = _next_line_start(source, block, unpacked, line_start, lines)
-        lines += block.count(b"\n")
-        quotes += block.count(b'"')
-        around = tail[-3:] + block
-        has_blank = has_blank or b"\n\n" in around or b"\n\r\n" in around
-        tail = block
+        ends = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n"))
+        lines += ends.size
+        # Most files hold no quote: looking for one is a fifth of the work of counting them.
+        quotes += block.count(b'"') if b'"' in block else 0
+        seam = tail + block[:3]
+        has_blank = has_blank or b"\n\n" in seam or b"\n\r\n" in seam or _has_blank_line(block, ends)
+        tail = (tail + block[-3:])[-3:]
         unpacked += len(block)
     if not head.strip(_BOM + b" \t\r\n"):
         source.refuse("empty_file", "the file is empty; it needs a header row and at least one row")
@@ -92,6 +96,12 @@ def _next_line_start(source: Source, block: bytes, offset: int, line_start: int,
     if end_of_first - line_start > MAX_LINE_BYTES:
         source.refuse("line_too_long", f"row {lines + 1} is longer than 1 MB; this is no sales file", lines + 1)
     return offset + last + 1 if last >= 0 else line_start
+
+
+def _has_blank_line(block: bytes, ends: Any) -> bool:
+    """Whether a line that begins and ends in the block is blank; by arrays, for a search reads every byte again."""
+    lengths = np.diff(ends)
+    return bool((lengths == 1).any()) or any(block[end - 1] == ord("\r") for end in ends[1:][lengths == 2])
 
 
 def _cp1252(source: Source) -> str:
