@@ -70,7 +70,7 @@ class SandboxServer:
         process.send_signal(number)
         with process:
             try:
-                return process.wait(timeout=10)
+                return process.wait(timeout=20)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise

@@ -9,7 +9,7 @@ from typing import cast
 
 from tillflow.stack.plan import Stack
 
-_PATIENCE_SECONDS = 90  # mail goes out every minute, and after whatever queues it
+_PATIENCE_SECONDS = 180  # mail goes out every minute, and after whatever queues it
 
 
 def mail_about(stack: Stack, subject: str) -> EmailMessage:

@@ -26,7 +26,9 @@ from playwright.sync_api import TimeoutError as TooSlowError
 from tillflow.stack.plan import Stack
 
 #: a busy machine answers late; a test that waits this long is wrong all the same
-PATIENCE_MS = 30_000
+PATIENCE_MS = 90_000
+#: a page that does not show it yet is asked for again after
+_LOOK_AGAIN_MS = 3_000
 _ANSWERS_IN_ORDER = re.compile(r"the server responded with a status of (401|403|404|409|422)")
 
 
@@ -101,7 +103,7 @@ class Operator:
         until = time.monotonic() + PATIENCE_MS / 1000
         while True:
             try:
-                wanted.wait_for(timeout=PATIENCE_MS / 10)
+                wanted.wait_for(timeout=_LOOK_AGAIN_MS)
             except TooSlowError:
                 if time.monotonic() > until:
                     raise

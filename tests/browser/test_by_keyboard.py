@@ -73,7 +73,7 @@ def test_a_row_is_resolved_with_the_keyboard_alone(staff: Staff, running: Runnin
         chooser.value.set_files(file)
         keys.press(desk.get_by_role("button", name="Import", exact=True))
         admin.heading(file.name).wait_for()
-        expect(desk.get_by_role("status").get_by_text("requires action")).to_be_visible(timeout=90_000)
+        expect(desk.get_by_role("status").get_by_text("requires action")).to_be_visible(timeout=180_000)
 
         rows = desk.get_by_role("table", name="In the order of the file")
         keys.press(rows.get_by_role("link", name="3", exact=True))

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 DAYS = ("2026-06-01", "2026-06-30")
 
 
-_PATIENCE_SECONDS = 90
+_PATIENCE_SECONDS = 180
 _OUTCOME = "select attempted, reconciled, failed from books.reconciliation where id = %s"
 #: sales of a posted and credited invoice: what the reconciliation has made of the exceptions is in it
 _INVOICED = """
@@ -79,7 +79,7 @@ def _reconciles(provider: Operator) -> int:
     number = int(provider.path.split("/")[1])
     # the page follows it by itself
     desk.get_by_role("heading", name=f"Reconciliation {number}").wait_for()
-    expect(desk.locator("#progress")).to_contain_text("completed", timeout=90_000)
+    expect(desk.locator("#progress")).to_contain_text("completed", timeout=180_000)
     picture(provider.page, "reconciliation")
     return number
 
@@ -113,7 +113,7 @@ def _prepares_an_invoice(provider: Operator) -> int:
     # sales are invoiced in the range in which they were recorded: today
     desk.get_by_label("Until before").fill((datetime.now(UTC) + timedelta(days=2)).date().isoformat())
     desk.get_by_role("button", name="Prepare the draft").click()
-    desk.get_by_role("heading", level=1, name="Draft").wait_for(timeout=90_000)
+    desk.get_by_role("heading", level=1, name="Draft").wait_for(timeout=180_000)
     return int(provider.path.split("/")[1])
 
 

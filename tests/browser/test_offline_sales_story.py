@@ -66,7 +66,7 @@ def _is_shown_all_errors(uploader: Operator, file: Path) -> None:
     _hands_in(uploader, file)
     uploader.heading(file.name).wait_for()
     errors = uploader.desk.get_by_role("table", name="Errors of the file")
-    errors.wait_for(timeout=90_000)
+    errors.wait_for(timeout=180_000)
     for row, column, code in (
         ("2", "ORDER_ID", "order_id_not_integer"),
         ("3", "DRAW_NO", "draw_no_invalid"),
@@ -90,7 +90,7 @@ def _uploads(uploader: Operator, file: Path) -> int:
     uploader.heading(file.name).wait_for()
     expect(desk.get_by_text("5 rows; they are being processed")).to_be_visible()
     # the page follows the import by itself
-    expect(desk.get_by_role("status").get_by_text("requires action")).to_be_visible(timeout=90_000)
+    expect(desk.get_by_role("status").get_by_text("requires action")).to_be_visible(timeout=180_000)
     expect(desk.get_by_role("link", name="Requires action 2")).to_be_visible()
     picture(uploader.page, "import")
     return int(uploader.path.split("/")[1])

@@ -15,7 +15,7 @@ from tests.end_to_end.conftest import Running
 
 pytestmark = pytest.mark.slow
 
-_PATIENCE_SECONDS = 90
+_PATIENCE_SECONDS = 180
 
 
 def test_a_file_is_uploaded_and_its_row_resolved(staff: Staff, running: Running, tmp_path: Path) -> None:

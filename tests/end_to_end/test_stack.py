@@ -64,7 +64,7 @@ def command(running: Running, *arguments: str) -> subprocess.CompletedProcess[st
     environment = {**os.environ, "TILLFLOW_HOME": str(running.stack.home), "PYTHONPATH": str(REPOSITORY / "include")}
     return subprocess.run(
         [sys.executable, "-m", "tillflow", *arguments],
-        capture_output=True, text=True, env=environment, check=False, timeout=200,
+        capture_output=True, text=True, env=environment, check=False, timeout=400,
     )  # fmt: skip
 
 

@@ -160,7 +160,7 @@ def test_eight_posters_that_are_killed_and_rolled_back_leave_no_gap(make_books: 
                 posters[place].wait()
                 posters[place] = start(next(seeds))
                 kills += 1
-        assert [poster.wait(timeout=30) for poster in posters] == [0] * 8
+        assert [poster.wait(timeout=120) for poster in posters] == [0] * 8
         numbers = [number for (number,) in conn.execute("select invoice_no from books.invoice where state = 'posted'")]
         assert kills > 0
         assert sorted(numbers) == [f"INV-{number:05}" for number in range(1, expected + 1)]

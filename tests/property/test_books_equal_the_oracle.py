@@ -24,8 +24,12 @@ CRITICAL = {"order_id_not_integer", "draw_no_invalid", "payment_type_unknown"}
 #: hundreds of whole imports a test: minutes, and on a busy machine many
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
+#: of each kind; shared out among tests that may run beside each other
+EXAMPLES = 250
+PARTS = 2
+
 many_examples = settings(
-    max_examples=250,
+    max_examples=EXAMPLES // PARTS,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -37,9 +41,10 @@ def without_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(booking, "run_gate", lambda *args, **kwargs: [])
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @many_examples
 @given(dumps=sync_dumps(max_files=2, max_rows=12))
-def test_dumps_are_judged_as_the_oracle_judges(importer: Importer, dumps: list[GivenFile]) -> None:
+def test_dumps_are_judged_as_the_oracle_judges(importer: Importer, part: int, dumps: list[GivenFile]) -> None:
     importer.forget()
     oracle = SyncOracle(PORTAL, NOW)
     contents: set[bytes] = set()
@@ -62,9 +67,10 @@ def test_dumps_are_judged_as_the_oracle_judges(importer: Importer, dumps: list[G
         assert dict(found) == oracle.readings(dump.rows, expected)
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @many_examples
 @given(files=order_files(max_files=2, max_rows=12))
-def test_orders_are_judged_as_the_oracle_judges(importer: Importer, files: list[GivenFile]) -> None:
+def test_orders_are_judged_as_the_oracle_judges(importer: Importer, part: int, files: list[GivenFile]) -> None:
     importer.forget()
     oracle = OfflineOracle(PORTAL, CHANNEL, NOW)
     contents: set[bytes] = set()

@@ -20,7 +20,7 @@ UPLOAD = {"kind": "offline_sales"}
 
 
 def test_two_are_made_at_once_and_the_third_waits_for_one_to_end() -> None:
-    at_once = threading.Barrier(2, timeout=10)
+    at_once = threading.Barrier(2, timeout=60)
     running, most, counting = 0, 0, threading.Lock()
 
     def make(number: int) -> None:

@@ -93,7 +93,7 @@ def test_every_name_has_an_expectation() -> None:
 @pytest.mark.parametrize("name", TOKENS)
 def test_a_token(sandbox: SandboxServer, name: str) -> None:
     answers, attempts = TOKENS[name]
-    gateway = sandbox.gateway(read_timeout=0.25)
+    gateway = sandbox.gateway(read_timeout=1.0)
     order = make_order(f"tok_{name}")
     made = prepared(gateway, order)
     keys = [f"{order.key}/1", f"{order.key}/1", f"{order.key}/2"]
@@ -104,7 +104,7 @@ def test_a_token(sandbox: SandboxServer, name: str) -> None:
 @pytest.mark.parametrize("fault", ["500_before", "reset_after", "timeout_after", "garbage", "429", "502_after"])
 @pytest.mark.parametrize("outcome", ["ok", "soft", "hard"])
 def test_a_fault_before_any_outcome(sandbox: SandboxServer, fault: str, outcome: str) -> None:
-    gateway = sandbox.gateway(read_timeout=0.25)
+    gateway = sandbox.gateway(read_timeout=1.0)
     order = make_order(f"tok_script__{fault}*2.{outcome}__ok")
     made = prepared(gateway, order)
     said = [word(gateway.charge(order, made, f"{order.key}/1")) for _ in range(3)]

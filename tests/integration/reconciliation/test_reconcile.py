@@ -187,7 +187,7 @@ def test_two_scopes_that_share_rows_and_a_sync_at_once_resolve_each_exception_on
     desk.add_selection()
     desk.portal("users", "customer,user,name,role,card_no,facility_id\nharbour,h90,Zoe Zero,Consumer,4711,0\n")
     desk.portal("access", "customer,user,equipment\nharbour,h90,VM-17\n")
-    settings, start = desk.importer.settings, Barrier(3, timeout=30)
+    settings, start = desk.importer.settings, Barrier(3, timeout=60)
     scopes = (
         Scope(Kind.USER, customer="harbour"),
         Scope(Kind.PRODUCT, equipment="VM-17", date_from=JUNE[0], date_to=JUNE[1]),

@@ -41,7 +41,7 @@ def launch(clone: Path, *arguments: str, cwd: Path | None = None, **environ: str
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 
@@ -88,7 +88,7 @@ def test_another_folder_a_symbolic_link_and_a_hostile_environment_change_nothing
         "PIP_TARGET": "/nowhere",
     }
     result = subprocess.run(
-        [link, "--help"], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        [link, "--help"], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
     )
     assert result.returncode == 0, result.stderr
     assert "usage: ./tillflow" in result.stdout

@@ -25,7 +25,7 @@ def sink(tmp_path: Path, wait_for: Callable[[Callable[[], bool]], None]) -> Iter
         yield port, folder
     finally:
         process.terminate()
-        assert process.wait(5) == 0
+        assert process.wait(60) == 0
 
 
 def message(subject: str) -> EmailMessage:

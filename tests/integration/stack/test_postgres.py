@@ -88,7 +88,7 @@ def test_the_application_owns_nothing_and_may_use_temporary_tables(home: Path) -
 def test_a_server_that_cannot_start_says_why(home: Path) -> None:
     server = PostgresServer(home, settings={"shared_buffers": "much"})
     with pytest.raises(StackError, match="shared_buffers"):
-        server.start(timeout=5)
+        server.start()
     assert not server.is_running
 
 

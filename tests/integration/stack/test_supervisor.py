@@ -70,7 +70,7 @@ def test_stopping_leaves_no_process_even_a_stubborn_one(home: Path, wait_for: Wa
     assert {record.name for record in state.processes} == {"first", "second"}
     wait_for(lambda: len(alive(home)) == 6)  # guard, supervisor, two parts, a child of each
     assert stop_stack(home)
-    guard.wait(10)
+    guard.wait(60)
     assert not alive(home)
     final = read_state(home)
     assert final is not None
@@ -83,7 +83,7 @@ def test_killing_the_guard_or_the_supervisor_stops_everything(home: Path, wait_f
     guard, _ = started(home)
     wait_for(lambda: len(alive(home)) == 6)
     os.kill(pid_of(home, victim), signal.SIGKILL)
-    guard.wait(20)
+    guard.wait(60)
     wait_for(lambda: not alive(home))
 
 
@@ -92,7 +92,7 @@ def test_killing_both_leaves_nothing_that_down_does_not_find(home: Path, wait_fo
     wait_for(lambda: len(alive(home)) == 6)
     for victim in ("guard", "supervisor"):
         os.kill(pid_of(home, victim), signal.SIGKILL)
-    guard.wait(20)
+    guard.wait(60)
     stop_stack(home)
     assert not alive(home)
 
@@ -108,7 +108,7 @@ def test_a_part_that_is_killed_comes_back_without_its_orphans(home: Path, wait_f
     assert not orphan.is_running()
     assert len(before & {process.pid for process in alive(home)}) == 4
     stop_stack(home)
-    guard.wait(10)
+    guard.wait(60)
 
 
 def test_a_part_that_keeps_dying_is_given_up(home: Path, wait_for: Wait) -> None:
@@ -120,7 +120,7 @@ def test_a_part_that_keeps_dying_is_given_up(home: Path, wait_for: Wait) -> None
 
     wait_for(given_up)
     stop_stack(home)
-    guard.wait(10)
+    guard.wait(60)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_start_that_fails_says_why_in_one_line_and_stops_the_rest(home: Path, 
     with pytest.raises(StackError, match=said) as caught:
         wait_until_running(home, guard)
     assert "\n" not in str(caught.value)
-    assert guard.wait(10) == 1
+    assert guard.wait(60) == 1
     assert not alive(home)
 
 
@@ -140,7 +140,7 @@ def test_a_start_can_be_stopped_half_way(home: Path, wait_for: Wait) -> None:
     guard = start(home, "never_healthy")
     wait_for(lambda: len(alive(home)) == 4)
     guard.send_signal(signal.SIGINT)
-    guard.wait(20)
+    guard.wait(60)
     assert not alive(home)
 
 
@@ -150,7 +150,7 @@ def test_a_stack_tied_to_its_owner_ends_with_it(home: Path, wait_for: Wait) -> N
     )
     wait_for(lambda: len(alive(home)) == 7)
     owner.kill()
-    owner.wait(5)
+    owner.wait(60)
     wait_for(lambda: not alive(home))
 
 
@@ -160,20 +160,20 @@ def test_two_homes_run_side_by_side(home: Path, tmp_path: Path, wait_for: Wait) 
     other_guard, _ = started(other, "polite_only")
     wait_for(lambda: len(alive(other)) == 3)
     stop_stack(home)
-    guard.wait(10)
+    guard.wait(60)
     assert len(alive(other)) == 3
     stop_stack(other)
-    other_guard.wait(10)
+    other_guard.wait(60)
     assert not alive(other)
 
 
 def test_one_home_holds_one_stack(home: Path) -> None:
     guard, _ = started(home, "polite_only")
     second = start(home, "polite_only")
-    said, _ = second.communicate(timeout=20)
+    said, _ = second.communicate(timeout=60)
     assert second.returncode == 1
     assert b"another start" in said
     assert len(alive(home)) == 3
     assert not clean_up(home), "a stack that is looked after is left alone"
     stop_stack(home)
-    guard.wait(10)
+    guard.wait(60)

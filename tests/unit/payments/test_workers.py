@@ -43,7 +43,7 @@ def test_everything_is_handled_and_counted_and_no_more_is_claimed_than_needed() 
 
 
 def test_as_many_work_at_once_as_were_asked_for() -> None:
-    pile, together = Pile(8), threading.Barrier(4, timeout=10)
+    pile, together = Pile(8), threading.Barrier(4, timeout=60)
 
     def handle(number: int) -> str:
         together.wait()  # breaks unless four are here
