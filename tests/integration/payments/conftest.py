@@ -27,6 +27,6 @@ def sandbox(sandbox_process: SandboxServer) -> SandboxServer:
 
 @pytest.fixture
 def shop(conn: Connection, sandbox: SandboxServer) -> Iterator[Shop]:
-    gateway = sandbox.gateway(read_timeout=0.5)
+    gateway = sandbox.gateway(read_timeout=10)
     yield Shop(conn, gateway)
     gateway.close()
