@@ -22,6 +22,7 @@ DAYS = ("2026-06-01", "2026-06-30")
 
 
 _PATIENCE_SECONDS = 180
+_ANSWERS = 3
 _OUTCOME = "select attempted, reconciled, failed from books.reconciliation where id = %s"
 #: sales of a posted and credited invoice: what the reconciliation has made of the exceptions is in it
 _INVOICED = """
@@ -125,6 +126,25 @@ def _posts_it(provider: Operator, draft: int) -> str:
     desk.get_by_role("button", name="Number and post").click()
     desk.get_by_role("status").get_by_text("It needs an approval").wait_for()
 
+    # an answer that is given before Airflow's scheduler has noticed the question is asked for once more
+    for _ in range(_ANSWERS):
+        _approves(provider, draft)
+        provider.open("Invoices")
+        numbered = desk.get_by_role("row").filter(has=desk.get_by_role("link", name=str(draft), exact=True))
+        until = time.monotonic() + _PATIENCE_SECONDS / _ANSWERS
+        while "posted" not in numbered.inner_text() and time.monotonic() < until:
+            provider.page.wait_for_timeout(1_000)
+            provider.turn_to("Invoices")
+        if "posted" in numbered.inner_text():
+            break
+    numbered.get_by_role("link").click()
+    heading = provider.heading(re.compile("^Invoice "))
+    heading.wait_for()
+    picture(provider.page, "invoice-page")
+    return heading.inner_text().removeprefix("Invoice ").partition(":")[0]
+
+
+def _approves(provider: Operator, draft: int) -> None:
     airflow = provider.page
     airflow.goto(f"{provider.stack.url}/required_actions")
     asked = airflow.get_by_role("row").filter(has_text=f"Post invoice draft {draft}?")
@@ -132,17 +152,6 @@ def _posts_it(provider: Operator, draft: int) -> str:
     asked.get_by_role("link", name="approve", exact=True).click()
     airflow.get_by_role("button", name="Approve").click()
     airflow.get_by_text("Response received at").wait_for()
-
-    provider.open("Invoices")
-    numbered = desk.get_by_role("row").filter(has=desk.get_by_role("link", name=str(draft), exact=True))
-    until = time.monotonic() + _PATIENCE_SECONDS
-    while "posted" not in numbered.inner_text() and time.monotonic() < until:
-        provider.turn_to("Invoices")
-    numbered.get_by_role("link").click()
-    heading = provider.heading(re.compile("^Invoice "))
-    heading.wait_for()
-    picture(provider.page, "invoice-page")
-    return heading.inner_text().removeprefix("Invoice ").partition(":")[0]
 
 
 def _downloads_it(provider: Operator, number: str, folder: Path) -> None:

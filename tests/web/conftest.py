@@ -19,6 +19,7 @@ from tillflow.codes import Kind
 from tillflow.db.connection import DESK_ROLE, Connection, connect
 from tillflow.settings import REPOSITORY
 from tillflow.stack.airflow import airflow_environment
+from tillflow.web.remembered import Remembered
 
 NOW = datetime.fromisoformat("2026-06-15T04:00:00+00:00")
 SITE = "http://tillflow.test"
@@ -94,6 +95,8 @@ def site(server: FastAPI, database: str, conn: Connection, tmp_path: Path, monke
     importer = Importer(conn, tmp_path, NOW)
     monkeypatch.setattr(web_database, "settings", lambda: importer.settings)
     monkeypatch.setattr("tillflow.web.grants.settings", lambda: importer.settings)
+    # nothing of the test before, whose database may have had the same name
+    monkeypatch.setattr("tillflow.web.pages.overview._drawn", Remembered(0))
     conn.execute(_PORTAL)
     for name, granted in PEOPLE.items():
         if granted:

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 #: rows that each table gets
-GROWN: Final = 10_000
+GROWN: Final = 40_000
 _COLUMNS: Final = """
 select column_name from information_schema.columns
 where table_schema || '.' || table_name = %s and is_generated = 'NEVER' order by ordinal_position

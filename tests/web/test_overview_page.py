@@ -15,12 +15,12 @@ from tillflow.money import from_minor
 from tillflow.overview_desk import overview as work_out
 from tillflow.web.pages import overview
 from tillflow.web.pages.charts import bars
+from tillflow.web.remembered import Remembered
 
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is remembered between two looks."""
-    monkeypatch.setattr(overview._drawn, "seconds", 0)
+    """Nothing is remembered between two looks; of the figures the site sees to it."""
     monkeypatch.setattr(overview._runs, "seconds", 0)
 
 
@@ -87,7 +87,7 @@ def test_a_chart_escapes_its_words() -> None:
 
 
 def test_fifty_looks_ask_the_database_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overview._drawn, "seconds", 60)
+    monkeypatch.setattr(overview, "_drawn", Remembered(60))
     asked = []
     monkeypatch.setattr(overview, "overview", lambda *a, **b: asked.append(1) or work_out(*a, **b))
     for _ in range(3):
