@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from tillflow.settings import REPOSITORY
 from tillflow.stack.ports import HOST
@@ -18,6 +19,8 @@ from tillflow.stack.system_user import SystemUser
 
 # A proxy set for the outside world must not be asked for our own machine.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+#: tasks run below the scheduler: an import leaves the processors to whoever waits for a page
+_BEHIND_THE_PAGES: Final = 10
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Component:
     stops_last: bool = False
     """True for what the others need until their end (the database)."""
     user: SystemUser = field(default_factory=SystemUser)
+    niceness: int = 0
+    """How far it and what it starts stand back where others want the processors too, as `nice` counts."""
 
 
 def base_environment(extra: Mapping[str, str]) -> dict[str, str]:
@@ -94,7 +99,13 @@ def airflow_components(environment: Mapping[str, str], web_port: int) -> list[Co
         return ask
 
     return [
-        Component(name, airflow_command(*arguments), base_environment(environment), healthy(name))
+        Component(
+            name,
+            airflow_command(*arguments),
+            base_environment(environment),
+            healthy(name),
+            niceness=0 if name == "api-server" else _BEHIND_THE_PAGES,
+        )
         for name, arguments in commands.items()
     ]
 

@@ -6,7 +6,7 @@ import contextlib
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from tillflow.stack.processes import (
     descendants,
     die_with_parent,
     in_sessions,
+    stand_back,
     stop,
     wait_gone,
 )
@@ -82,7 +83,7 @@ class Supervisor:
                 cwd="/" if component.user.uid is not None else work,
                 env={**component.environment, MARK: str(self.home)},
                 start_new_session=True,
-                preexec_fn=die_with_parent(component.stop_with),  # noqa: PLW1509 - no threads use locks
+                preexec_fn=_ready(component),  # noqa: PLW1509 - no threads use locks
                 **component.user.popen_arguments(),
             )
         record = ProcessRecord(component.name, process.pid, birth(process.pid))
@@ -199,3 +200,16 @@ class Supervisor:
     def save(self) -> None:
         """Tell readers of the state file."""
         self.state.save(self.home)
+
+
+def _ready(component: Component) -> Callable[[], None]:
+    """For `preexec_fn`: what a part of the stack does before it becomes its program."""
+    dies = die_with_parent(component.stop_with)
+
+    def get_ready() -> None:
+        if component.niceness:
+            stand_back(component.niceness)
+        if dies is not None:
+            dies()
+
+    return get_ready

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tillflow.stack.components import Component
@@ -35,6 +36,11 @@ def ordinary(supervisor: Supervisor) -> None:
 
 def polite_only(supervisor: Supervisor) -> None:
     supervisor.start_together([component("only", CHILD)])
+
+
+def one_stands_back(supervisor: Supervisor) -> None:
+    back = replace(component("back", PARENT, CHILD), niceness=3)
+    supervisor.start_together([component("front", PARENT, CHILD), back])
 
 
 def one_part_stops(supervisor: Supervisor) -> None:

@@ -111,6 +111,20 @@ def test_a_part_that_is_killed_comes_back_without_its_orphans(home: Path, wait_f
     guard.wait(60)
 
 
+def test_a_part_stands_back_with_all_that_it_starts(home: Path, wait_for: Wait) -> None:
+    guard, _ = started(home, "one_stands_back")
+    wait_for(lambda: len(alive(home)) == 6)
+    ours = psutil.Process().nice()
+    for name, nicer in (("front", 0), ("back", 3)):
+        part = psutil.Process(pid_of(home, name))
+        assert [one.nice() for one in (part, *part.children())] == [min(ours + nicer, 19)] * 2
+    groups = Path("/proc/sys/kernel/sched_autogroup_enabled")
+    if groups.exists() and groups.read_text().strip() == "1":
+        assert Path(f"/proc/{pid_of(home, 'back')}/autogroup").read_text().endswith("nice 3\n")
+    stop_stack(home)
+    guard.wait(60)
+
+
 def test_a_part_that_keeps_dying_is_given_up(home: Path, wait_for: Wait) -> None:
     guard, _ = started(home, "keeps_dying")
 
