@@ -26,6 +26,7 @@ def test_nothing_set_is_a_complete_configuration() -> None:
     }
     assert plain.duckdb_memory_mb == 256
     assert 1 <= plain.duckdb_threads <= 4
+    assert plain.task_niceness == 10
     assert plain.report_recipients == ("operations@tillflow.example",)
 
 
@@ -66,6 +67,7 @@ def test_several_report_recipients() -> None:
         ("TILLFLOW_DUCKDB_MEMORY_MB", "1_000"),
         ("TILLFLOW_DUCKDB_MEMORY_MB", "٣٨٤"),
         ("TILLFLOW_DUCKDB_THREADS", "-1"),
+        ("TILLFLOW_TASK_NICENESS", "20"),
         ("TILLFLOW_MAX_OFFLINE_SALES_MB", "2.5"),
         ("TILLFLOW_MAX_EQUIPMENT_SYNC_MB", "0"),
         ("TILLFLOW_MAX_PORTAL_DATA_MB", "many"),

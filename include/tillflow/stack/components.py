@@ -11,7 +11,6 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from tillflow.settings import REPOSITORY
 from tillflow.stack.ports import HOST
@@ -19,8 +18,6 @@ from tillflow.stack.system_user import SystemUser
 
 # A proxy set for the outside world must not be asked for our own machine.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-#: tasks run below the scheduler: an import leaves the processors to whoever waits for a page
-_BEHIND_THE_PAGES: Final = 10
 
 
 @dataclass(frozen=True)
@@ -82,8 +79,11 @@ def _serves_tasks(web_port: int) -> bool:
         return False
 
 
-def airflow_components(environment: Mapping[str, str], web_port: int) -> list[Component]:
-    """The four parts of Airflow. Logs are read from the shared folder, so no log servers."""
+def airflow_components(environment: Mapping[str, str], web_port: int, task_niceness: int) -> list[Component]:
+    """The four parts of Airflow. Logs are read from the shared folder, so no log servers.
+
+    Tasks run below the scheduler: with it they stand back for whoever waits for a page.
+    """
     commands = {
         "api-server": ["api-server", "--host", HOST, "--port", str(web_port)],
         "scheduler": ["scheduler", "--skip-serve-logs"],
@@ -104,7 +104,7 @@ def airflow_components(environment: Mapping[str, str], web_port: int) -> list[Co
             airflow_command(*arguments),
             base_environment(environment),
             healthy(name),
-            niceness=0 if name == "api-server" else _BEHIND_THE_PAGES,
+            niceness=task_niceness if name == "scheduler" else 0,
         )
         for name, arguments in commands.items()
     ]

@@ -133,7 +133,7 @@ def start(supervisor: Supervisor) -> None:
     with supervisor.step("Tillflow's schema"):
         _migrate(stack)
     _migrate_airflow(supervisor, stack)
-    supervisor.start_together(airflow_components(stack.environment, ports["web"]))
+    supervisor.start_together(airflow_components(stack.environment, ports["web"], settings.task_niceness))
 
 
 def _start_database(supervisor: Supervisor, stack: Stack) -> None:

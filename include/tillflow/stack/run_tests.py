@@ -25,6 +25,8 @@ def run(arguments: Sequence[str]) -> NoReturn:
     # tests make what they need; one that reads the developer's own stack is a mistake
     for name in ("TILLFLOW_DATABASE_URL", "TILLFLOW_STORAGE", "TILLFLOW_ZONE"):
         environment.pop(name, None)
+    # tests want the processors as well: a task that stands back for them would hardly run
+    environment["TILLFLOW_TASK_NICENESS"] = "0"
     # A folder of this session alone: as root, another session's start would close the shared one to the
     # system user that PostgreSQL runs as. The session removes it when it passed.
     environment.setdefault(TEMPORARY_ROOT, tempfile.mkdtemp(prefix="tillflow-test-"))
