@@ -23,6 +23,10 @@ class AirflowClient:
         signed_in = self._call("POST", "/auth/token", {"username": user, "password": stack.users[user]})
         self._http.headers["Authorization"] = f"Bearer {signed_in['access_token']}"
 
+    def dags(self) -> set[str]:
+        """The DAGs that Airflow has read so far."""
+        return {dag["dag_id"] for dag in self._call("GET", "/api/v2/dags?limit=100")["dags"]}
+
     def trigger(self, dag_id: str, conf: Mapping[str, Any], run_id: str | None = None) -> str:
         """Start a run; returns its id. A run that exists already is left alone."""
         body: dict[str, Any] = {"conf": dict(conf), "logical_date": None}

@@ -6,12 +6,13 @@ import base64
 import json
 import os
 import secrets
+import time
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
 from tillflow.intake.storage import Storage
-from tillflow.settings import PIN_SECRET_FILE, Settings
+from tillflow.settings import PIN_SECRET_FILE, REPOSITORY, Settings
 from tillflow.stack.airflow import USERS, airflow_environment
 from tillflow.stack.components import (
     Component,
@@ -22,10 +23,11 @@ from tillflow.stack.components import (
     mail_sink,
     sandbox_gateway,
 )
-from tillflow.stack.files import secret, write_atomically
+from tillflow.stack.errors import StackError
+from tillflow.stack.files import last_lines, secret, write_atomically
 from tillflow.stack.ports import HOST, choose_ports
 from tillflow.stack.postgres import POSTGRES_ENVIRONMENT, PostgresServer
-from tillflow.stack.supervisor import Supervisor
+from tillflow.stack.supervisor import PATIENCE_SECONDS, Supervisor
 
 PORTS = ("web", "postgres", "smtp", "payments")
 WEB_PORT_VARIABLE = "TILLFLOW_STACK_WEB_PORT"
@@ -134,6 +136,8 @@ def start(supervisor: Supervisor) -> None:
         _migrate(stack)
     _migrate_airflow(supervisor, stack)
     supervisor.start_together(airflow_components(stack.environment, ports["web"], settings.task_niceness))
+    with supervisor.step("Tillflow's DAGs"):
+        _wait_for_dags(supervisor, stack)
 
 
 def _start_database(supervisor: Supervisor, stack: Stack) -> None:
@@ -154,6 +158,20 @@ def _start_database(supervisor: Supervisor, stack: Stack) -> None:
         server.wait_until_ready(lambda: supervisor.has_ended("postgres"))
         supervisor.state.processes[-1].state = "healthy"
         server.ensure_databases()
+
+
+def _wait_for_dags(supervisor: Supervisor, stack: Stack) -> None:
+    """The DAG processor is healthy before it has read its first file: until then there is no DAG to start."""
+    from tillflow.stack.airflow_client import AirflowClient
+
+    wanted = {path.stem for path in (REPOSITORY / "dags").glob("*.py")}
+    client, until = AirflowClient(stack), time.monotonic() + PATIENCE_SECONDS
+    while missing := wanted - client.dags():
+        if supervisor.has_ended("dag-processor") or time.monotonic() > until:
+            log = last_lines(stack.home / "logs" / "dag-processor.log")
+            raise StackError(f"Airflow does not know the DAG {min(missing)}: {log}")
+        time.sleep(0.2)
+    client.close()
 
 
 def _migrate(stack: Stack) -> None:
