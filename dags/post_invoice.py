@@ -6,7 +6,8 @@ blank for the next number of the provider's series, which has no gaps; or give o
 
 **Approval**: where the total with tax is more than the customer's `approval_limit`, the run waits at
 *Required Actions* (three days; then it asks again, twice) until somebody with the grant `provider` approves or rejects
-it. After a rejection nothing was posted; the draft stays.
+it. After a rejection nothing was posted; the draft stays. An answer within seconds, before Airflow's scheduler has
+noticed that the task waits, may be asked for once more.
 
 Afterwards the invoice (PDF) and the list of its sales (CSV) go to the customer's billing address, and the result to
 the operators.

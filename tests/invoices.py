@@ -9,18 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tillflow.invoicing.model import (
-    Address,
-    Buyer,
-    Invoice,
-    InvoiceType,
-    Line,
-    Part,
-    Seller,
-    TaxCategory,
-    tax_breakdown,
-    totals_of,
-)
+from tillflow.invoicing.model import Invoice, InvoiceType, Line, Part, TaxCategory, tax_breakdown, totals_of
+from tillflow.invoicing.parties import Address, Buyer, Seller
 
 SELLER = Seller(
     name="Tillflow Vending Pty Ltd",

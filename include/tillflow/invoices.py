@@ -22,7 +22,8 @@ from tillflow.invoicing import load, mails
 from tillflow.invoicing import post as posting
 from tillflow.invoicing import prepare as preparing
 from tillflow.invoicing.billing_range import BillingRange
-from tillflow.invoicing.model import Invoice, SaleRow
+from tillflow.invoicing.model import Invoice
+from tillflow.invoicing.sale_row import SaleRow
 from tillflow.portal.grants import may
 from tillflow.settings import Settings
 

@@ -22,7 +22,8 @@ from tillflow.invoicing.documents.workbook import sales_xlsx
 from tillflow.invoicing.documents.xero import XeroSettings, xero_files
 from tillflow.invoicing.load import load_credit_note, load_invoice, sales_of
 from tillflow.invoicing.lock import UnknownInvoiceError
-from tillflow.invoicing.model import InconsistentInvoiceError, Invoice, SaleRow
+from tillflow.invoicing.model import InconsistentInvoiceError, Invoice
+from tillflow.invoicing.sale_row import SaleRow
 
 #: folder of the storage with the seller's pictures
 LOGOS: Final = "logos"

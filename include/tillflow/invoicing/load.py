@@ -13,19 +13,17 @@ from tillflow.errors import TillflowError
 from tillflow.invoicing.documents.texts import language_of
 from tillflow.invoicing.lock import UnknownInvoiceError
 from tillflow.invoicing.model import (
-    Address,
-    Buyer,
     ExcludedProduct,
     Invoice,
     InvoiceType,
     Line,
     Part,
-    SaleRow,
-    Seller,
     TaxCategory,
     tax_breakdown,
     totals_of,
 )
+from tillflow.invoicing.parties import Address, Buyer, Seller
+from tillflow.invoicing.sale_row import SaleRow
 
 _SQL: Final = beside(__file__, "load.sql")
 #: rows that are fetched at once from the server's cursor

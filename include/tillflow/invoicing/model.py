@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
 from tillflow.errors import TillflowError
+from tillflow.invoicing.parties import Buyer, Seller
 from tillflow.money import EXPONENTS, from_minor
 
 
@@ -45,62 +46,6 @@ class TaxCategory(StrEnum):
     STANDARD = "S"
     ZERO = "Z"
     EXEMPT = "E"
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """BG-5 and BG-8. Parts that are not known are empty."""
-
-    #: BT-35 to BT-37, BT-50 to BT-52; at most four (Xero has no more)
-    lines: tuple[str, ...] = ()
-    #: BT-37, BT-52
-    city: str = ""
-    #: BT-39, BT-54: state, province
-    region: str = ""
-    #: BT-38, BT-53
-    postcode: str = ""
-    #: BT-40, BT-55: ISO 3166-1 alpha-2
-    country: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Seller:
-    """BG-4: who invoices."""
-
-    #: BT-27
-    name: str
-    address: Address = Address()
-    #: BT-31 or BT-32, with its prefix as printed: a VAT, GST or ABN number
-    tax_id: str = ""
-    #: BT-30: number in the register of companies
-    registration_id: str = ""
-    #: BT-43
-    email: str = ""
-    #: BT-42
-    phone: str = ""
-    #: BT-34 and BT-34-1: where e-invoices are exchanged, and its scheme (EAS code)
-    electronic_address: str = ""
-    electronic_scheme: str = ""
-    #: BT-84: account the money goes to, as printed
-    payment_account: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Buyer:
-    """BG-7: the customer."""
-
-    #: BT-46: the customer's key in the portal data
-    key: str
-    #: BT-44
-    name: str
-    address: Address = Address()
-    #: BT-48
-    tax_id: str = ""
-    #: BT-58
-    email: str = ""
-    #: BT-49 and BT-49-1
-    electronic_address: str = ""
-    electronic_scheme: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,34 +204,6 @@ class Invoice:
             preceding_number=self.number,
             preceding_date=self.issue_date,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class SaleRow:
-    """One sale of an invoice, as the sales list shows it."""
-
-    #: in the site's zone, with its offset
-    vended_at: datetime
-    recorded_at: datetime
-    part: Part
-    site: str
-    site_name: str
-    equipment: str
-    selection: str
-    product: str
-    product_name: str
-    #: negative for a refund
-    quantity: int
-    unit_price_minor: int
-    amount_minor: int
-    currency: str
-    tax_rate_bp: int
-    #: key and name of the customer's user who vended
-    user: str
-    user_name: str
-    #: where it came from: the import and the row of its file
-    import_id: int
-    row_no: int
 
 
 def tax_on(taxable_minor: int, rate_bp: int) -> int:

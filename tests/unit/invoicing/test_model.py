@@ -12,14 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.invoices import credit_note, draft, invoice, invoices, line
-from tillflow.invoicing.model import (
-    InconsistentInvoiceError,
-    Invoice,
-    TaxCategory,
-    TaxSubtotal,
-    Totals,
-    tax_on,
-)
+from tillflow.invoicing.model import InconsistentInvoiceError, Invoice, TaxCategory, TaxSubtotal, Totals, tax_on
 
 
 def test_tax_is_rounded_once_per_rate() -> None:

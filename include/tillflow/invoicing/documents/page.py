@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from tillflow.invoicing.documents.grouping import grouped, shared
 from tillflow.invoicing.documents.texts import Language, language_for
-from tillflow.invoicing.model import Address, Buyer, Invoice, InvoiceType, Line, Part, Seller, TaxSubtotal, Totals
+from tillflow.invoicing.model import Invoice, InvoiceType, Line, Part, TaxSubtotal, Totals
+from tillflow.invoicing.parties import Address, Buyer, Seller
 
 #: about forty pages and two seconds; beyond, lines are summed up, and the workbook has every one of them
 MOST_ROWS: Final = 2000

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from tillflow.exports.csv_cells import Cell, csv_chunks
-from tillflow.invoicing.model import SaleRow
+from tillflow.invoicing.sale_row import SaleRow
 from tillflow.money import from_minor
 
 HEADER: Final = (

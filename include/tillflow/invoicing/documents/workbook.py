@@ -8,7 +8,8 @@ from typing import BinaryIO
 
 from tillflow.exports.xlsx import Sheet, write_workbook
 from tillflow.invoicing.documents import sales_list, summary
-from tillflow.invoicing.model import Invoice, SaleRow
+from tillflow.invoicing.model import Invoice
+from tillflow.invoicing.sale_row import SaleRow
 
 
 def sales_xlsx(target: str | PathLike[str] | BinaryIO, invoice: Invoice, sales: Iterable[SaleRow]) -> None:

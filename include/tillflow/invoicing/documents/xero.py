@@ -13,7 +13,8 @@ from typing import Final
 
 from tillflow.exports.csv_cells import Cell, csv_chunks
 from tillflow.invoicing.documents.accounting import Entry, ExportFile, entries, period, require_posted, split_by
-from tillflow.invoicing.model import Address, Invoice, InvoiceType, TaxCategory
+from tillflow.invoicing.model import Invoice, InvoiceType, TaxCategory
+from tillflow.invoicing.parties import Address
 
 HEADER: Final = (
     "*ContactName", "EmailAddress", "POAddressLine1", "POAddressLine2", "POAddressLine3", "POAddressLine4",

@@ -14,7 +14,8 @@ from tests.invoices import BUYER, credit_note, draft, invoice, invoices, line
 from tillflow.invoicing.documents.accounting import DraftExportError, ExportFile
 from tillflow.invoicing.documents.quickbooks import NumberTooLongError, QuickBooksSettings, quickbooks_files
 from tillflow.invoicing.documents.xero import XeroSettings, xero_files
-from tillflow.invoicing.model import Address, Invoice, InvoiceType, Part, TaxCategory
+from tillflow.invoicing.model import Invoice, InvoiceType, Part, TaxCategory
+from tillflow.invoicing.parties import Address
 
 #: rows of the demanded header, an invoice with a refund of the month before and something untaxed
 XERO = """\

@@ -19,7 +19,8 @@ from tests.invoices import invoice, invoices, line
 from tillflow.invoicing.documents.sales_list import sales_csv
 from tillflow.invoicing.documents.summary import summary_csv
 from tillflow.invoicing.documents.workbook import sales_xlsx
-from tillflow.invoicing.model import ExcludedProduct, Invoice, Part, SaleRow
+from tillflow.invoicing.model import ExcludedProduct, Invoice, Part
+from tillflow.invoicing.sale_row import SaleRow
 
 PERTH = ZoneInfo("Australia/Perth")
 

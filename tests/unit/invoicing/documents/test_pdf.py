@@ -15,16 +15,8 @@ from tests.invoices import BUYER, SELLER, credit_note, draft, invoice, invoices,
 from tests.pdf_text import Run, pages_of
 from tillflow.invoicing.documents import texts
 from tillflow.invoicing.documents.pdf import Logo, UnusableLogoError, invoice_pdf
-from tillflow.invoicing.model import (
-    Address,
-    ExcludedProduct,
-    Invoice,
-    Line,
-    Part,
-    TaxCategory,
-    TaxSubtotal,
-    tax_breakdown,
-)
+from tillflow.invoicing.model import ExcludedProduct, Invoice, Line, Part, TaxCategory, TaxSubtotal, tax_breakdown
+from tillflow.invoicing.parties import Address
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="20" height="8"><rect width="20" height="8" fill="#0a5"/></svg>'
 #: a picture of one grey point
