@@ -68,6 +68,7 @@ def post_invoice() -> None:
         subject="Post invoice draft {{ params.invoice_id }}?",
         body=f"{{{{ ti.xcom_pull(task_ids='{invoices.LOOK}', key='{invoices.SEEN}')['text'] }}}}",
         response_timeout=timedelta(days=3),  # it is asked again as often as a task is tried
+        retry_delay=timedelta(seconds=5),  # nothing has to recover before somebody is asked again
     )
 
     @task(

@@ -63,7 +63,7 @@ class Settings:
     """Threads of the judge. TILLFLOW_DUCKDB_THREADS; the machine's processors, at most 4."""
 
     task_niceness: int
-    """How far the local stack's tasks stand back for its pages. TILLFLOW_TASK_NICENESS; 10; as `nice` counts."""
+    """How far the local stack's tasks stand back for its pages. TILLFLOW_TASK_NICENESS; 5; as `nice` counts."""
 
     temp_dir: Path
     """Where the judge spills and uploads wait. TILLFLOW_TEMP_DIR; `<home>/tmp`; path."""
@@ -107,7 +107,7 @@ class Settings:
             ),
             duckdb_memory_mb=_whole(environ, "TILLFLOW_DUCKDB_MEMORY_MB", 256, 128, 1_048_576),
             duckdb_threads=_whole(environ, "TILLFLOW_DUCKDB_THREADS", min(4, os.cpu_count() or 1), 1, 256),
-            task_niceness=_whole(environ, "TILLFLOW_TASK_NICENESS", 10, 0, 19),
+            task_niceness=_whole(environ, "TILLFLOW_TASK_NICENESS", 5, 0, 19),
             temp_dir=_path(environ, "TILLFLOW_TEMP_DIR", home / "tmp"),
             payment_retries=_whole(environ, "TILLFLOW_PAYMENT_RETRIES", 3, 0, 100),
             payment_retry_seconds=_whole(environ, "TILLFLOW_PAYMENT_RETRY_SECONDS", 86_400, 0, 31_536_000),

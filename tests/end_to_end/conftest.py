@@ -39,7 +39,7 @@ class Running:
             client.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running_stack(tmp_path_factory.mktemp("running")) as stack, connect(stack.database_url, role=APP_ROLE) as conn:
         portal = stack.settings.temp_dir / "portal.zip"

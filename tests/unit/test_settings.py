@@ -26,7 +26,7 @@ def test_nothing_set_is_a_complete_configuration() -> None:
     }
     assert plain.duckdb_memory_mb == 256
     assert 1 <= plain.duckdb_threads <= 4
-    assert plain.task_niceness == 10
+    assert plain.task_niceness == 5
     assert plain.report_recipients == ("operations@tillflow.example",)
 
 

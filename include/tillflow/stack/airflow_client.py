@@ -12,6 +12,8 @@ from tillflow.stack.errors import StackError
 from tillflow.stack.plan import Stack
 
 _ENDED: Final = ("success", "failed")
+#: nobody is asked any more
+_PASSED: Final = (*_ENDED, "skipped", "upstream_failed", "removed")
 
 
 class AirflowClient:
@@ -47,15 +49,22 @@ class AirflowClient:
             time.sleep(0.2)
         return str(state)
 
-    def approve(self, dag_id: str, run_id: str, task_id: str, seconds: float = 60) -> None:
-        """Approve what a task of the run asks, as soon as it does."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+    def approve(self, dag_id: str, run_id: str, task_id: str, seconds: float = 120) -> None:
+        """Approve what a task of the run asks, as often as it asks, until it has ended.
+
+        An answer that comes before the scheduler has noticed that the task waits is lost by Airflow 3.3, which
+        then tries the task again (https://github.com/apache/airflow/issues/72716).
+        """
+        task = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+        asked = f"{task}/-1/hitlDetails"
+        answer = {"chosen_options": ["Approve"], "params_input": {}}
         until = time.monotonic() + seconds
-        while "options" not in self._call("GET", path, allowed=(404,)):
+        while self._call("GET", task, allowed=(404,)).get("state") not in _PASSED:
+            if self._call("GET", asked, allowed=(404,)).get("response_received") is False:
+                self._call("PATCH", asked, answer, allowed=(404, 409))
             if time.monotonic() > until:
-                raise StackError(f"{dag_id} ({run_id}) asks for no approval after {seconds:.0f} s; see {self.url}")
+                raise StackError(f"{dag_id} ({run_id}) is not approved after {seconds:.0f} s; see {self.url}")
             time.sleep(0.2)
-        self._call("PATCH", path, {"chosen_options": ["Approve"], "params_input": {}})
 
     def close(self) -> None:
         """Give the connections back."""
