@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -47,11 +46,10 @@ def databases(postgres: PostgresServer, migrated: str) -> Databases:
 
 
 @pytest.fixture
-def database(postgres: PostgresServer, databases: Databases) -> Iterator[str]:
+def database(databases: Databases) -> Iterator[str]:
     """URL of a migrated database in which nothing is, as its owner."""
-    name, uses = databases.take()
-    yield urlunsplit(urlsplit(postgres.url("tillflow"))._replace(path=f"/{name}"))
-    databases.give_back(name, uses)
+    with databases.one() as url:
+        yield url
 
 
 @pytest.fixture

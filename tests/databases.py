@@ -8,8 +8,11 @@ many rows behind, has its database dropped.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
@@ -109,6 +112,13 @@ class Databases:
             content = {name: _content(admin, name) for name in tables}
         self._filled = {name: found for name, found in content.items() if found is not None}
         self._empty = [name for name in tables if name not in self._filled]
+
+    @contextmanager
+    def one(self) -> Iterator[str]:
+        """URL of a database like the mould, as its owner; afterwards the next may have it."""
+        name, uses = self.take()
+        yield urlunsplit(urlsplit(self.server.url(self.mould))._replace(path=f"/{name}"))
+        self.give_back(name, uses)
 
     def take(self) -> tuple[str, int]:
         """The name of a database like the mould, and how often it was used before."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.databases import Databases
 from tests.importing import PIN_SECRET, Importer
 from tillflow.codes import Kind
 from tillflow.db.connection import APP_ROLE, Connection, connect
@@ -77,15 +79,32 @@ class Machines:
 
 @pytest.fixture
 def machines(database: str, tmp_path: Path) -> Iterator[Machines]:
-    with connect(database, role=APP_ROLE) as conn:
-        files = PortalSample.from_folder(SAMPLES / "portal_data").files()
-        load_portal_data(conn, files, actor="test", now=FIRST_SYNC, pin_secret=PIN_SECRET)
-        yield Machines(Importer(conn, tmp_path, now=FIRST_SYNC))
+    with _installation(database, tmp_path) as machines:
+        yield machines
 
 
 @pytest.fixture
 def synced(machines: Machines) -> Machines:
     """Both dumps of the samples are booked."""
+    return _sync_both(machines)
+
+
+@pytest.fixture(scope="module")
+def looked_at(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+    """As `synced`, for tests of one module that only look, or take back what they change."""
+    with databases.one() as url, _installation(url, tmp_path_factory.mktemp("looked-at")) as machines:
+        yield _sync_both(machines)
+
+
+@contextmanager
+def _installation(url: str, home: Path) -> Iterator[Machines]:
+    with connect(url, role=APP_ROLE) as conn:
+        files = PortalSample.from_folder(SAMPLES / "portal_data").files()
+        load_portal_data(conn, files, actor="test", now=FIRST_SYNC, pin_secret=PIN_SECRET)
+        yield Machines(Importer(conn, home, now=FIRST_SYNC))
+
+
+def _sync_both(machines: Machines) -> Machines:
     machines.sync("vm-17-2026-06-11.csv", FIRST_SYNC)
     machines.sync("all-machines-2026-06-16.jsonl", SECOND_SYNC)
     return machines

@@ -187,15 +187,15 @@ def places(found: list[OpenException]) -> list[tuple[int, int]]:
     return [(one.vend.import_id, one.vend.row_no) for one in found]
 
 
-def test_every_exception_of_the_samples_has_its_fix(synced: Machines) -> None:
-    found = synced.open()
+def test_every_exception_of_the_samples_has_its_fix(looked_at: Machines) -> None:
+    found = looked_at.open()
     assert {place: said(one) for place, one in zip(places(found), found, strict=True)} == FIXES
     for one in found:
         assert [fix.reason for fix in one.fixes] == one.vend.reasons == [code for code, _ in one.reasons]
 
 
-def test_a_row_says_where_when_and_how_much(synced: Machines) -> None:
-    one = next(one for one in synced.open() if (one.vend.import_id, one.vend.row_no) == (2, 5))
+def test_a_row_says_where_when_and_how_much(looked_at: Machines) -> None:
+    one = next(one for one in looked_at.open() if (one.vend.import_id, one.vend.row_no) == (2, 5))
     vend = one.vend
     assert one.reasons == (("unknown_product_selection", "Unknown Product Selection"), ("unknown_user", "Unknown User"))
     assert one.age_days == 1  # recorded 16 June 20:00, asked 18 June 07:59: not yet two days
@@ -238,33 +238,35 @@ def test_a_row_says_where_when_and_how_much(synced: Machines) -> None:
         ({"customer": "nobody"}, []),
     ],
 )  # fmt: skip
-def test_filters(synced: Machines, wanted: dict[str, object], rows: list[tuple[int, int]]) -> None:
-    assert places(synced.open(**wanted)) == rows
-    counted = totals(synced.conn, ExceptionFilter(**wanted), now=NOW)[0]  # type: ignore[arg-type]
+def test_filters(looked_at: Machines, wanted: dict[str, object], rows: list[tuple[int, int]]) -> None:
+    assert places(looked_at.open(**wanted)) == rows
+    counted = totals(looked_at.conn, ExceptionFilter(**wanted), now=NOW)[0]  # type: ignore[arg-type]
     assert counted.exceptions == len(rows)
 
 
-def test_pages_follow_each_other(synced: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = synced.open()
+def test_pages_follow_each_other(looked_at: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = looked_at.open()
     monkeypatch.setattr("tillflow.equipment_sync.exception_report.PAGE", 4)
-    assert synced.open() == whole
+    assert looked_at.open() == whole
     pages, after = [], 0
-    while page := list(open_exceptions(synced.conn, ExceptionFilter(), now=NOW, after=after, most=10)):
+    while page := list(open_exceptions(looked_at.conn, ExceptionFilter(), now=NOW, after=after, most=10)):
         assert len(page) <= 10
         pages += page
         after = page[-1].vend.id
     assert pages == whole
 
 
-def test_closed_exceptions_are_left_out(synced: Machines) -> None:
-    synced.conn.execute(
-        "update books.exception set state = 'written_off', closed_at = %s where (import_id, row_no) <> (2, 23)", [NOW]
-    )
-    assert places(synced.open()) == [(2, 23)]
+def test_closed_exceptions_are_left_out(looked_at: Machines) -> None:
+    with looked_at.conn.transaction(force_rollback=True):
+        looked_at.conn.execute(
+            "update books.exception set state = 'written_off', closed_at = %s where (import_id, row_no) <> (2, 23)",
+            [NOW],
+        )
+        assert places(looked_at.open()) == [(2, 23)]
 
 
-def test_totals_by_reason(synced: Machines) -> None:
-    found = totals(synced.conn, ExceptionFilter(), now=NOW)
+def test_totals_by_reason(looked_at: Machines) -> None:
+    found = totals(looked_at.conn, ExceptionFilter(), now=NOW)
     assert found == [
         Total(None, "All", 27, {"AUD": 5770, "EUR": 2070}, 6),
         Total("bad_timestamp", "Bad Timestamp", 2, {"AUD": 700}, 6),
@@ -276,14 +278,14 @@ def test_totals_by_reason(synced: Machines) -> None:
         Total("user_access_issue", "User Access Issue", 4, {"AUD": 1070, "EUR": 490}, 6),
         Total("user_role_mismatch", "User Role Mismatch", 3, {"AUD": 520, "EUR": 490}, 6),
     ]
-    rhein = totals(synced.conn, ExceptionFilter(customer="rhein"), now=NOW)
+    rhein = totals(looked_at.conn, ExceptionFilter(customer="rhein"), now=NOW)
     assert (rhein[0].exceptions, rhein[0].oldest_days) == (6, 1)
-    assert totals(synced.conn, ExceptionFilter(customer="nobody"), now=NOW) == [Total(None, "All", 0, {}, 0)]
+    assert totals(looked_at.conn, ExceptionFilter(customer="nobody"), now=NOW) == [Total(None, "All", 0, {}, 0)]
 
 
-def test_no_pin_and_no_whole_card_leaves_the_database(synced: Machines) -> None:
-    everything = "\n".join(repr((asdict(one.vend), one.fixes)) for one in synced.open())
-    shown = synced.conn.execute(
+def test_no_pin_and_no_whole_card_leaves_the_database(looked_at: Machines) -> None:
+    everything = "\n".join(repr((asdict(one.vend), one.fixes)) for one in looked_at.open())
+    shown = looked_at.conn.execute(
         "select distinct x from intake.transaction as t, lateral unnest(array["
         " t.raw ->> 'card_no', t.raw ->> 'access_code', t.raw ->> 'pin_hash']) as x where x <> ''"
     ).fetchall()
