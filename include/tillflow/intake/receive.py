@@ -156,7 +156,8 @@ def _channel(door: Door, delivery: Delivery) -> int | None:
     if delivery.kind is Kind.OFFLINE_SALES:
         found = _SQL.channel(door.conn, key=delivery.channel or "")
         if found is None:
-            text = f"there is no channel {delivery.channel!r}; name the channel of the sales"
+            what = f"there is no channel {delivery.channel!r}" if delivery.channel else "no channel was named"
+            text = f"{what}; name the channel that the sales came through"
             raise FileRefusedError(delivery.file_name, [FileError("unknown_channel", text)])
         channel_id = found[0]
     if not delivery.is_vouched_for and not door.may_import(delivery.uploader, delivery.kind, delivery.channel):

@@ -315,9 +315,13 @@ def test_a_portal_file_that_is_refused_loads_nothing_and_leaves_no_pin(inbox: In
     assert PIN.encode() not in inbox.everything_stored()
 
 
-def test_an_unknown_channel(inbox: Inbox) -> None:
-    with pytest.raises(FileRefusedError, match="unknown_channel: there is no channel 'nowhere'"):
-        inbox.importer.receive(OFFLINE, ORDERS.content(), channel="nowhere")
+@pytest.mark.parametrize(
+    ("channel", "said"),
+    [("nowhere", "there is no channel 'nowhere'; name the"), (None, "no channel was named; name the")],
+)
+def test_an_unknown_channel(inbox: Inbox, channel: str | None, said: str) -> None:
+    with pytest.raises(FileRefusedError, match=f"unknown_channel: {said} channel"):
+        inbox.importer.receive(OFFLINE, ORDERS.content(), channel=channel)
     assert inbox.booked_rows() == 0
 
 
