@@ -33,9 +33,9 @@ FILES = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Stack]:
-    """The stack that all browser tests of this session share, whichever worker runs them."""
+    """The stack that the browser tests of this session share, whichever worker runs them."""
     base = tmp_path_factory.getbasetemp()
     session = base if worker_id == "master" else base.parent
     folder = session / "browser"
@@ -45,7 +45,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[
         yield stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(stack: Stack) -> Iterator[Running]:
     """The stack with a connection to its books."""
     with connect(stack.database_url, role=APP_ROLE) as conn:
